@@ -1,0 +1,62 @@
+"""The exact cache's key: everything that can change an answer, by exclusion of what cannot. Pure.
+
+Key version 1. A key is 32 hexadecimal digits: BLAKE2b over the canonical JSON of the request's parts. Both doors
+make it from the parsed body, so it does not depend on how the bytes were written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+
+from ..values import Json
+
+VERSION = 1
+
+BODY_LEFT_OUT = frozenset(
+    {
+        "stream",  # one entry serves both forms
+        "stream_options",  # asks for usage in the stream: the dialect checks that the entry has it
+    }
+)
+
+CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+
+HEADERS_LEFT_OUT = frozenset(
+    {
+        # about the connection or the encoding of the same answer
+        "host", "connection", "content-length", "content-type", "accept", "accept-encoding", "user-agent", "te",
+        "transfer-encoding", "keep-alive", "cache-control", "pragma",
+        # tracing and retrying: other words, the same question
+        "traceparent", "tracestate", "baggage", "idempotency-key", "x-request-id", "x-client-request-id",
+        # credentials: in the key as a digest
+        *CREDENTIALS,
+    }
+)  # fmt: skip
+
+PREFIXES_LEFT_OUT = ("x-stainless-", "edge-")  # the SDK's own telemetry; words for us
+
+
+def credential_digest(headers: Sequence[tuple[str, str]]) -> str:
+    """Tells callers apart without telling their keys; "" when no credential is to be seen."""
+    shown = sorted(f"{name}:{value}" for name, value in headers if name in CREDENTIALS and value)
+    if not shown:
+        return ""
+    return hashlib.blake2b("\n".join(shown).encode(), digest_size=16, person=b"edgeclient-cred").hexdigest()
+
+
+def exact_key(
+    *, credential: str, method: str, origin: str, path: str, query: str, family: str, headers: Iterable[tuple[str, str]],
+    body: Json,
+) -> str:  # fmt: skip
+    """The key of one request. `family` names the kind of endpoint that answers (dialect and route)."""
+    kept = sorted(
+        (name, value)
+        for name, value in headers
+        if name not in HEADERS_LEFT_OUT and not name.startswith(PREFIXES_LEFT_OUT)
+    )
+    asked = {name: value for name, value in body.items() if name not in BODY_LEFT_OUT}
+    parts = [VERSION, credential, method, origin, path, query, family, kept, asked]
+    canonical = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,63 @@
+"""Which answers may be stored and which entries may answer. Pure."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from ..values import Call, Entry, Json, RawHeaders
+
+_KEPT_HEADERS = (b"x-request-id", b"request-id")  # SDKs show them as the answer's `_request_id`
+_LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would push out thousands of others
+
+
+def entry_of(
+    call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, endpoint: str, pop: str
+) -> Entry | None:
+    """The entry that a complete answer makes, or None when it may not be stored.
+
+    `body` is a JSON object or, for a call that asked for one, a complete event stream. Only a 200 is stored, and
+    only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
+    """
+    if status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER:
+        return None
+    answer = call.dialect.whole(body) if call.streamed else _object(body)
+    if answer is None or not call.dialect.storable(answer):
+        return None
+    kept = tuple((name.lower(), value) for name, value in headers if name.lower() in _KEPT_HEADERS)
+    return Entry(
+        key=call.key,
+        answer=answer,
+        headers=kept,
+        size=len(body) + 512,
+        stored_at=now,
+        expires_at=now + ttl_s,
+        id=str(answer.get("id", "")),
+        endpoint=endpoint,
+        pop=pop,
+    )
+
+
+def usable(entry: Entry, call: Call, now: float) -> bool:
+    """True when the entry is fresh, young enough for this caller, and has all that this call asks for."""
+    age = now - entry.stored_at
+    return (
+        now < entry.expires_at
+        and (call.controls.max_age_s is None or age <= call.controls.max_age_s)
+        and call.dialect is not None
+        and call.dialect.serves(entry.answer, call.body)
+    )
+
+
+def render(entry: Entry, call: Call, wall_s: float) -> bytes:
+    """The entry's answer for this call: a new id, created now. `wall_s` is wall-clock time."""
+    assert call.dialect is not None
+    return call.dialect.replay(entry.answer, call.body, uuid.uuid4().hex, int(wall_s))
+
+
+def _object(body: bytes) -> Json | None:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

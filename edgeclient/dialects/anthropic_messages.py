@@ -1,0 +1,105 @@
+"""Anthropic messages: `POST /v1/messages`."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ..values import Json
+from . import sse
+
+_FINISHED = {"end_turn", "stop_sequence"}
+_EVENTS = {
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+    "ping",
+}
+
+
+class AnthropicMessages:
+    """An answer is one `message`; its stream runs from `message_start` to `message_stop`."""
+
+    name = "anthropic_messages"
+    closing = b"event: message_stop"
+
+    def storable(self, answer: Json) -> bool:
+        blocks = answer.get("content")
+        return (
+            answer.get("type") == "message"
+            and answer.get("stop_reason") in _FINISHED
+            and isinstance(answer.get("usage"), dict)
+            and isinstance(blocks, list)
+            and bool(blocks)
+            and all(_plain(block) for block in blocks)
+        )
+
+    def whole(self, events: bytes) -> Json | None:
+        found = sse.parsed(events)
+        if not found or found[0].get("type") != "message_start" or found[-1].get("type") != "message_stop":
+            return None
+        message = copy.deepcopy(found[0].get("message"))
+        if not isinstance(message, dict) or message.get("content") != []:
+            return None
+        return message if all(_join(message, event) for event in found[1:]) else None
+
+    def serves(self, answer: Json, body: Json) -> bool:
+        return True
+
+    def replay(self, answer: Json, body: Json, fresh_id: str, now: int) -> bytes:
+        fresh = {**answer, "id": f"msg_{fresh_id}"}
+        if not body.get("stream"):
+            return sse.dumps(fresh)
+        begun = {**fresh, "content": [], "stop_reason": None, "stop_sequence": None}
+        begun["usage"] = {**fresh["usage"], "output_tokens": 0}
+        steps: list[dict[str, Any]] = [{"type": "message_start", "message": begun}]
+        for n, block in enumerate(fresh["content"]):
+            delta = {"type": "text_delta", "text": block["text"]}
+            steps += [
+                {"type": "content_block_start", "index": n, "content_block": {**block, "text": ""}},
+                {"type": "content_block_delta", "index": n, "delta": delta},
+                {"type": "content_block_stop", "index": n},
+            ]
+        ended = {"stop_reason": fresh["stop_reason"], "stop_sequence": fresh.get("stop_sequence")}
+        steps += [{"type": "message_delta", "delta": ended, "usage": fresh["usage"]}, {"type": "message_stop"}]
+        return b"".join(sse.event(step, step["type"]) for step in steps)
+
+
+def _plain(block: Any) -> bool:
+    """True for a block of text alone."""
+    return (
+        isinstance(block, dict)
+        and block.get("type") == "text"
+        and isinstance(block.get("text"), str)
+        and bool(block["text"])
+        and not any(block.get(field) for field in block.keys() - {"type", "text"})
+    )
+
+
+def _join(message: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Apply one event to the message; False when it carries something this does not know how to join."""
+    kind = event.get("type")
+    if kind not in _EVENTS or kind == "message_start":
+        return False
+    if kind == "content_block_start":
+        block = event.get("content_block")
+        if not isinstance(block, dict) or block.get("type") != "text" or event.get("index") != len(message["content"]):
+            return False
+        message["content"].append(dict(block))
+    elif kind == "content_block_delta":
+        delta = event.get("delta")
+        if not isinstance(delta, dict) or delta.get("type") != "text_delta" or not message["content"]:
+            return False
+        if event.get("index") != len(message["content"]) - 1 or not isinstance(delta.get("text"), str):
+            return False
+        message["content"][-1]["text"] += delta["text"]
+    elif kind == "message_delta":
+        delta, usage = event.get("delta"), event.get("usage") or {}
+        if not isinstance(delta, dict) or not isinstance(usage, dict):
+            return False
+        message.update(delta)
+        message["usage"] = {**message.get("usage", {}), **usage}
+    return True

@@ -1,0 +1,115 @@
+"""OpenAI chat completions: `POST /chat/completions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..values import Json
+from . import sse
+
+_CHUNK = {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation"}
+_DELTA = {"role", "content", "refusal"}
+
+
+class OpenAIChat:
+    """An answer is one `chat.completion`; its stream is a run of `chat.completion.chunk` events, then `[DONE]`."""
+
+    name = "openai_chat"
+    closing = b"data: [DONE]"
+
+    def storable(self, answer: Json) -> bool:
+        choices = answer.get("choices")
+        return (
+            answer.get("object") == "chat.completion"
+            and isinstance(choices, list)
+            and bool(choices)
+            and all(_finished(choice) for choice in choices)
+        )
+
+    def whole(self, events: bytes) -> Json | None:
+        chunks = sse.parsed(events)
+        if not chunks or not all(isinstance(chunk.get("choices"), list) and chunk.keys() <= _CHUNK for chunk in chunks):
+            return None
+        choices: dict[int, dict[str, Any]] = {}
+        usage = None
+        for chunk in chunks:
+            usage = chunk.get("usage") or usage
+            for part in chunk["choices"]:
+                if not isinstance(part, dict) or not _join(choices, part):
+                    return None
+        first = chunks[0]
+        answer: dict[str, Any] = {
+            k: first[k] for k in ("id", "created", "model", "service_tier", "system_fingerprint") if k in first
+        }
+        answer |= {"object": "chat.completion", "choices": [choices[n] for n in sorted(choices)]}
+        return answer | ({"usage": usage} if usage else {})
+
+    def serves(self, answer: Json, body: Json) -> bool:
+        return bool(answer.get("usage")) or bool(body.get("stream") and not _with_usage(body))
+
+    def replay(self, answer: Json, body: Json, fresh_id: str, now: int) -> bytes:
+        fresh = {**answer, "id": f"chatcmpl-{fresh_id}", "created": now}
+        if not body.get("stream"):
+            return sse.dumps(fresh)
+        usage = fresh.pop("usage", None)
+        choices = fresh.pop("choices")
+        head = {**fresh, "object": "chat.completion.chunk"} | ({"usage": None} if _with_usage(body) else {})
+        out = []
+        for choice in choices:
+            n, message = choice["index"], choice["message"]
+            first = {"role": message["role"], "content": "", "refusal": None}
+            out.append({**head, "choices": [_part(n, first, None)]})
+            out.append({**head, "choices": [_part(n, {"content": message["content"]}, None)]})
+            out.append({**head, "choices": [_part(n, {}, choice["finish_reason"])]})
+        if _with_usage(body):
+            out.append({**head, "choices": [], "usage": usage})
+        return b"".join(map(sse.event, out)) + sse.DONE
+
+
+def _finished(choice: Any) -> bool:
+    """True for a choice that ended by itself, with text and nothing else."""
+    message = choice.get("message") if isinstance(choice, dict) else None
+    return (
+        isinstance(message, dict)
+        and choice.get("finish_reason") == "stop"
+        and isinstance(choice.get("index"), int)
+        and isinstance(message.get("role"), str)
+        and isinstance(message.get("content"), str)
+        and bool(message["content"])
+        and not any(message.get(field) for field in message.keys() - {"role", "content", "annotations"})
+        and not message.get("annotations")
+        and not choice.get("logprobs")
+    )
+
+
+def _join(choices: dict[int, dict[str, Any]], part: dict[str, Any]) -> bool:
+    """Add one streamed part to its choice; False when it carries something this does not know how to join."""
+    delta = part.get("delta")
+    if not isinstance(delta, dict) or part.get("logprobs"):
+        return False
+    if any(delta.get(field) for field in delta.keys() - _DELTA):
+        return False
+    text, refusal = delta.get("content") or "", delta.get("refusal")
+    if refusal or not isinstance(text, str) or not isinstance(part.get("index"), int):
+        return False
+    choice = choices.setdefault(
+        part["index"],
+        {
+            "index": part["index"],
+            "message": {"role": "assistant", "content": "", "refusal": None},
+            "logprobs": None,
+            "finish_reason": None,
+        },
+    )
+    choice["message"]["content"] += text
+    choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
+    return True
+
+
+def _part(index: int, delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
+
+
+def _with_usage(body: Json) -> bool:
+    options = body.get("stream_options")
+    return isinstance(options, dict) and bool(options.get("include_usage"))

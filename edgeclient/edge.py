@@ -1,0 +1,208 @@
+"""`Edge`: what one configuration owns (endpoints, what was measured of them, cache, events), and the clients made with it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import random
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .cache.flights import Flights
+from .cache.semantic import NoMatch
+from .cache.stores.memory import MemoryStore
+from .http import families, sockets
+from .http.adoption import bind
+from .http.transport import AsyncEdgeTransport, EdgeTransport
+from .pipeline import Policies
+from .pops.prober import Prober
+from .pops.selector import EndpointStatus, Selector
+from .settings import load
+from .telemetry.events import Event, Hook, Telemetry
+
+if TYPE_CHECKING:
+    import anthropic
+    import openai
+
+log = logging.getLogger("edgeclient")
+
+_UNSET: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an edge knows at one moment. `counts`: calls, hit, miss, bypass, stored, attempts, failovers, errors."""
+
+    endpoints: tuple[EndpointStatus, ...]
+    counts: dict[str, int]
+    cache_entries: int
+    cache_bytes: int
+    mishaps: dict[str, int]  # what failed beside calls, and how often
+
+
+class Edge:
+    """One configuration and all its state; clients made from it share both. Thread-safe and fork-safe.
+
+    Arguments come before `EDGECLIENT_*` variables, and those before `edgeclient.toml`; `edgeclient.settings.SETTINGS`
+    explains each. `hooks`: functions that are called with an `Event` for each call. Raises `SettingsError`.
+    Nothing runs until the first call.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoints: Any = _UNSET,
+        key: Any = _UNSET,
+        cache: Any = _UNSET,
+        origin: Any = _UNSET,
+        origins: Any = _UNSET,
+        routes: Any = _UNSET,
+        rtt_source: Any = _UNSET,
+        probe: Any = _UNSET,
+        max_attempts: Any = _UNSET,
+        total_s: Any = _UNSET,
+        connect_s: Any = _UNSET,
+        flight_wait_s: Any = _UNSET,
+        keepalive_s: Any = _UNSET,
+        notes: Any = _UNSET,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        said = {
+            name: value for name, value in locals().items() if name not in ("self", "hooks") and value is not _UNSET
+        }
+        self.settings, endpoints_now = load(said)
+        rng = random.Random()
+        cache_on = self.settings.cache.mode != "off"
+        self.policies = Policies(
+            settings=self.settings,
+            endpoints=endpoints_now,
+            selector=Selector(endpoints_now, rng, probing=self.settings.probe),
+            store=MemoryStore(self.settings.cache.max_bytes) if cache_on else None,
+            flights=Flights(),
+            semantic=NoMatch(),
+            telemetry=Telemetry(hooks),
+        )
+        self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt)
+        self.active = self.settings.active
+        self.taken_out = ("cache-control",) if cache_on else ()
+        self.reads_kernel = self.settings.rtt_source in ("auto", "kernel")
+        self._bound: dict[str, Any] = {}
+        _alive.add(self)
+        if self.settings.cache.mode == "semantic":
+            log.warning("cache='semantic': this release answers equal questions only, as cache='exact' does")
+
+    # -- clients
+
+    def OpenAI(self, *args: Any, **kwargs: Any) -> openai.OpenAI:
+        """An `openai.OpenAI` whose calls pass this edge. Takes what `openai.OpenAI` takes."""
+        return self._client("openai", "OpenAI")(*args, **kwargs)  # type: ignore[no-any-return]
+
+    def AsyncOpenAI(self, *args: Any, **kwargs: Any) -> openai.AsyncOpenAI:
+        """An `openai.AsyncOpenAI` whose calls pass this edge."""
+        return self._client("openai", "AsyncOpenAI")(*args, **kwargs)  # type: ignore[no-any-return]
+
+    def Anthropic(self, *args: Any, **kwargs: Any) -> anthropic.Anthropic:
+        """An `anthropic.Anthropic` whose calls pass this edge."""
+        return self._client("anthropic", "Anthropic")(*args, **kwargs)  # type: ignore[no-any-return]
+
+    def AsyncAnthropic(self, *args: Any, **kwargs: Any) -> anthropic.AsyncAnthropic:
+        """An `anthropic.AsyncAnthropic` whose calls pass this edge."""
+        return self._client("anthropic", "AsyncAnthropic")(*args, **kwargs)  # type: ignore[no-any-return]
+
+    def http_client(self, family: str = "httpx2", **kwargs: Any) -> Any:
+        """A `Client` of that HTTP family ("httpx2" or "httpx") whose requests pass this edge; takes what its `Client` takes.
+
+        For callers that take an HTTP client and no SDK client. Redirects are followed, as in the SDKs.
+        """
+        return self._http_client(family, "Client", EdgeTransport, kwargs)
+
+    def async_http_client(self, family: str = "httpx2", **kwargs: Any) -> Any:
+        """The same as an `AsyncClient`."""
+        return self._http_client(family, "AsyncClient", AsyncEdgeTransport, kwargs)
+
+    # -- what it knows
+
+    def status(self) -> Status:
+        """The endpoints as they are now, and the counts so far."""
+        edge = self.policies
+        entries, held = edge.store.usage() if edge.store is not None else (0, 0)
+        return Status(
+            endpoints=edge.selector.status(time.monotonic()),
+            counts=edge.telemetry.counts(),
+            cache_entries=entries,
+            cache_bytes=held,
+            mishaps=edge.telemetry.mishaps(),
+        )
+
+    def events(self) -> tuple[Event, ...]:
+        """The last 1,000 calls, oldest first."""
+        return self.policies.telemetry.events()
+
+    def probe(self) -> tuple[EndpointStatus, ...]:
+        """Measure every endpoint now, and wait for it (some seconds at most); no model is called."""
+        for endpoint in self.policies.endpoints:
+            began = time.monotonic()
+            rtts = self.prober.measure(endpoint)
+            self.policies.selector.probed(endpoint, rtts, time.monotonic(), time.monotonic() - began)
+        return self.status().endpoints
+
+    def clear_cache(self) -> None:
+        """Forget every stored answer."""
+        if self.policies.store is not None:
+            self.policies.store.clear()
+
+    def close(self) -> None:
+        """Forget the stored answers. Clients stay usable and are closed on their own; an edge holds no connection."""
+        self.clear_cache()
+
+    def __enter__(self) -> Edge:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # -- for the seam
+
+    def keep_alive(self, http_client: Any) -> None:
+        """Let an HTTP client that the SDK made keep its idle connections as long as the settings say."""
+        families.keep_alive(http_client, self.settings.keepalive_s)
+
+    def after_fork(self) -> None:
+        """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""
+        edge = self.policies
+        edge.flights = Flights()
+        edge.selector.after_fork()
+        edge.telemetry.after_fork()
+        self.prober.after_fork()
+        if isinstance(edge.store, MemoryStore):
+            edge.store.after_fork()
+
+    def _client(self, module: str, name: str) -> Any:
+        if name not in self._bound:
+            mirror = importlib.import_module(f"{__package__}.{module}")
+            self._bound[name] = bind(getattr(mirror, name), self)
+        return self._bound[name]
+
+    def _http_client(self, family: str, name: str, transport: Any, kwargs: dict[str, Any]) -> Any:
+        if family not in ("httpx2", "httpx"):
+            raise ValueError(f"family is {family!r}; give 'httpx2' or 'httpx'")
+        kwargs.setdefault("follow_redirects", True)
+        client = getattr(importlib.import_module(family), name)(**kwargs)
+        families.keep_alive(client, self.settings.keepalive_s)
+        return families.through(client, lambda inner: transport(inner, edge=self))
+
+
+_alive: weakref.WeakSet[Edge] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for edge in list(_alive):
+        edge.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

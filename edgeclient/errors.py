@@ -1,0 +1,15 @@
+"""The errors of this library. Errors of a call are the SDK's own and are never replaced."""
+
+from __future__ import annotations
+
+
+class EdgeError(Exception):
+    """Base of every error that edgeclient itself raises."""
+
+
+class SettingsError(EdgeError, ValueError):
+    """A setting is missing or wrong. Raised at construction; names the field, the value, its source and the remedy."""
+
+
+class RouteError(EdgeError):
+    """No endpoint may take this call and the settings forbid its origin (`origin="never"`)."""

@@ -1,0 +1,37 @@
+"""Which headers may travel to another host than the one they were made for. Pure.
+
+A key never goes to a host it was not given for. Headers that carry credentials are taken off a request before it is
+aimed elsewhere; an endpoint then gets the key it was given, in the header in which the SDK had put the caller's own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+CALLERS = ("authorization", "x-api-key", "api-key")  # where the SDKs put the caller's own key
+_ACCOUNTS = ("openai-organization", "openai-project")  # name the caller's account
+_HARMLESS = ("idempotency-key", "prompt-cache-key")
+_SECRET = re.compile(r"auth|key|token|secret|cookie|credential|password|signature|session")
+
+
+def replace(headers: Any, key: Any, sdk: str) -> None:
+    """Make a request's headers fit for an endpoint with `key` (a settings `Key`). `headers` is changed in place."""
+    passes = key is not None and key.passes_through
+    place = next((name for name in CALLERS if name in headers), "")
+    for name in [name for name in headers if _is_secret(name)]:
+        if not (passes and name in CALLERS):
+            del headers[name]
+    if passes:
+        return
+    for name in _ACCOUNTS:
+        if name in headers:
+            del headers[name]
+    secret = key.read() if key is not None else ""
+    if secret:
+        bearer = place in ("", "authorization")
+        headers[place or "authorization"] = f"Bearer {secret}" if bearer else secret
+
+
+def _is_secret(name: str) -> bool:
+    return name not in _HARMLESS and not name.startswith("x-stainless-") and _SECRET.search(name) is not None

@@ -1,0 +1,253 @@
+"""The one file that knows httpx and httpx2, and it speaks whichever family a request came from. Opens nothing.
+
+A request tells its family by its module, so no family is imported here and one that nobody uses costs nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import errno
+import json
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from .. import noting as said
+from ..pops.rtt import of_kernel
+from ..values import Endpoint, Failure, Reply, Request
+from . import bodies, credentials, sockets
+
+_ENCODING = ("content-encoding", "content-length", "transfer-encoding")
+
+
+def family_of(native: Any) -> Any:
+    """The module (httpx or httpx2) whose request or response this is, subclasses included."""
+    for kind in type(native).__mro__:
+        root = kind.__module__.partition(".")[0]
+        if root in ("httpx2", "httpx"):
+            return sys.modules[root]
+    raise TypeError(f"neither an httpx nor an httpx2 object: {type(native)!r}")
+
+
+def read_request(
+    native: Any, *, sdk: str, base_url: Any, default_origin: bool, live: bool | None, hidden: bool = False
+) -> Request | None:
+    """What the pipeline wants to know of a request; None when it is not below `base_url`.
+
+    `hidden`: the credential is not in the request yet (an auth flow adds it), so nobody can tell callers apart by it.
+    """
+    url = native.url
+    if (url.scheme, url.host, url.port) != (base_url.scheme, base_url.host, base_url.port):
+        return None
+    base, path = base_url.path.rstrip("/"), url.path
+    if not path.startswith(f"{base}/"):
+        return None
+    try:
+        body = native.content
+    except Exception:  # the family's RequestNotRead: an upload that streams, or a body given as an iterator
+        body = b""
+    headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in native.headers.raw]
+    signed = any(name == "authorization" and value.startswith("AWS4-") for name, value in headers)
+    return Request(
+        sdk=sdk,
+        method=native.method,
+        origin=str(base_url).rstrip("/"),
+        path=path[len(base) :],
+        query=url.query.decode("ascii", "replace"),
+        headers=[item for item in headers if item[0] not in credentials.CALLERS] if hidden else headers,
+        body=body,
+        live=live,
+        default_origin=default_origin,
+        fixed=hidden or signed,
+    )
+
+
+def without(native: Any, taken_out: tuple[str, ...]) -> Any:
+    """The request, or a copy of it without these headers when it has any of them."""
+    present = [name for name in native.headers if name in taken_out or name.startswith("edge-")]
+    if not present:
+        return native
+    lighter = copy.copy(native)
+    lighter.headers = native.headers.copy()
+    for name in present:
+        del lighter.headers[name]
+    return lighter
+
+
+def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, connect_s: float | None) -> Any:
+    """A shallow copy of the request, pointed at an endpoint. Its credentials become those the endpoint was given.
+
+    A copy costs an eighth of a new request and keeps its extensions (timeouts, trace).
+    """
+    family = family_of(native)
+    url = _url(family, endpoint.base(sdk) + path, native.url.query)
+    aimed = copy.copy(native)
+    aimed.url = url
+    aimed.headers = native.headers.copy()
+    credentials.replace(aimed.headers, endpoint.key, sdk)
+    aimed.headers["host"] = url.netloc.decode("ascii")
+    if connect_s is not None:
+        timeout = dict(native.extensions.get("timeout") or {})
+        said_s = timeout.get("connect")
+        timeout["connect"] = connect_s if said_s is None else min(said_s, connect_s)
+        aimed.extensions = {**native.extensions, "timeout": timeout}
+    name_there = endpoint.models.get(model, model) if endpoint.models is not None else model
+    return aimed if name_there == model else _renamed(family, aimed, name_there)
+
+
+@cache
+def _url(family: Any, address: str, query: bytes) -> Any:
+    url = family.URL(address)
+    return url.copy_with(query=query) if query else url
+
+
+def _renamed(family: Any, aimed: Any, model: str) -> Any:
+    """The request with another model's name in its body."""
+    body = json.dumps({**json.loads(aimed.content), "model": model}, ensure_ascii=False, separators=(",", ":")).encode()
+    headers = aimed.headers.copy()
+    headers["content-length"] = str(len(body))
+    return family.Request(aimed.method, aimed.url, headers=headers, content=body, extensions=aimed.extensions)
+
+
+def failure_of(error: BaseException) -> Failure | None:
+    """What an exception says about the attempt; None when it is not the attempt's own failure (a bug, a cancellation)."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "PoolTimeout" in names:
+        return Failure.POOL
+    if "ConnectTimeout" in names:
+        return Failure.CONNECT_TIMEOUT
+    if "ConnectError" in names:
+        return _connect_failure(error)
+    if "TimeoutException" in names:
+        # The kernel gave up on unacknowledged bytes (ETIMEDOUT): a dead path, not a slow answer.
+        dead = any(isinstance(e, OSError) and e.errno == errno.ETIMEDOUT for e in _causes(error))
+        return Failure.TERMINATED if dead else Failure.READ_TIMEOUT
+    if names & {"ProtocolError", "DecodingError"}:
+        parted = "disconnected" in str(error) or "closed connection" in str(error)
+        return Failure.TERMINATED if parted else Failure.PROTOCOL
+    if names & {"TransportError", "SSLError", "EndOfStream"}:
+        return Failure.TERMINATED
+    return None
+
+
+def _connect_failure(error: BaseException) -> Failure:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError):
+            return Failure.TLS
+        if isinstance(cause, socket.gaierror):
+            return Failure.DNS
+        if isinstance(cause, ConnectionRefusedError):
+            return Failure.REFUSED
+    text = str(error)
+    if "SSL" in text or "CERTIFICATE" in text:
+        return Failure.TLS
+    return Failure.CONNECT
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what it came from, innermost last; exception groups of connection races are opened."""
+    found: list[BaseException] = []
+    open_ones: list[BaseException | None] = [error]
+    while open_ones and len(found) < 32:
+        one = open_ones.pop()
+        if one is not None and one not in found:
+            found.append(one)
+            open_ones += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+    return found
+
+
+def to_reply(native: Any, *, live: bool, kernel: bool) -> Reply:
+    """A response as the pipeline sees it; its body is read unless it goes out live."""
+    rtt = sockets.rtt_of_response(native) if kernel else None
+    reply = Reply(native.status_code, native.headers.raw, None if live else native.content, native)
+    if rtt is not None:
+        reply.rtt_s = of_kernel(*rtt)
+    if live and "content-encoding" in native.headers:
+        family, headers = family_of(native), native.headers
+        reply.decode = lambda body: family.Response(200, headers=headers, content=body).content
+    return reply
+
+
+def hand_over(reply: Reply, request: Any, *, live: bool, is_async: bool) -> Any:
+    """The reply as a response of the request's family. What came over the wire goes on as it came, with its notes."""
+    if reply.native is None:
+        return _made(reply, request, live=live)
+    native = reply.native
+    _annotate(native, reply.notes)
+    if reply.tee is not None:
+        native.stream = bodies.teed(family_of(native), is_async)(native.stream, reply.tee)
+    return native
+
+
+def _made(reply: Reply, request: Any, *, live: bool) -> Any:
+    """A response out of the cache. `live`: still to be read, as the caller of a stream expects."""
+    family = family_of(request)
+    body = reply.body or b""
+    headers = [*reply.headers, (b"content-length", str(len(body)).encode())]
+    native = family.Response(reply.status, headers=headers, stream=family.ByteStream(body), request=request)
+    _annotate(native, reply.notes)
+    native.elapsed = datetime.timedelta(milliseconds=(reply.notes.took_ms or 0.0) if reply.notes else 0.0)
+    if not live:
+        native.read()
+    return native
+
+
+def whole(native: Any) -> Any:
+    """The same response, read already, still to be read by the client above a transport."""
+    family = family_of(native)
+    headers = [(name, value) for name, value in native.headers.raw if name.decode().lower() not in _ENCODING]
+    stream = family.ByteStream(native.content)
+    return family.Response(native.status_code, headers=headers, stream=stream, extensions=native.extensions)
+
+
+def _annotate(native: Any, notes: said.Notes | None) -> None:
+    if notes is None:
+        return
+    native.extensions["edgeclient"] = notes
+    for name, value in said.headers(notes):
+        before = native.headers.get(name)
+        native.headers[name] = value if before is None else f"{before}, {value}"
+
+
+def protocol_error(native: Any, why: str) -> BaseException:
+    """The family's own exception for a peer that does not speak the protocol; the SDKs map it and retry."""
+    error: BaseException = family_of(native).RemoteProtocolError(why, request=native)
+    return error
+
+
+def default_url(native: Any, origins: dict[str, str]) -> tuple[str, Any]:
+    """Which SDK's own origin a request goes to, and that origin's URL; ("", the root of its host) when to none."""
+    family, address = family_of(native), str(native.url)
+    for sdk, origin in origins.items():
+        if address.startswith(f"{origin}/"):
+            return sdk, _url(family, origin, b"")
+    return "", native.url.copy_with(path="/", query=None)
+
+
+def through(client: Any, wrap: Callable[[Any], Any]) -> Any:
+    """A client whose transports are wrapped, those of the environment's proxies too.
+
+    A `transport=` argument would make the client ignore proxies and drop its connection limits.
+    """
+    client._transport = wrap(client._transport)
+    client._mounts = {k: None if t is None else wrap(t) for k, t in client._mounts.items()}
+    return client
+
+
+def keep_alive(client: Any, seconds: float) -> bool:
+    """Let a client that the SDK made keep idle connections longer than its 5 s; False when it has no such pool.
+
+    The pool has no public way to say so after it was made, and making another client would cost a second TLS context.
+    """
+    found = False
+    transports = [getattr(client, "_transport", None), *(getattr(client, "_mounts", None) or {}).values()]
+    for transport in transports:
+        pool: Any = getattr(transport, "_pool", None)
+        if hasattr(pool, "_keepalive_expiry"):
+            pool._keepalive_expiry = seconds
+            found = True
+    return found

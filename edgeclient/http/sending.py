@@ -1,0 +1,83 @@
+"""From an SDK's request to a call and back: what happens behind the send seam of an active edge."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Protocol
+
+from .. import pipeline
+from ..pipeline import Policies
+from ..pops.prober import Prober
+from ..runtime.protocol import run_sync
+from ..runtime.tasks import TaskRuntime
+from ..runtime.threads import ThreadRuntime
+from ..values import Call
+from . import families
+from .doors import Door
+
+DEFAULT_ORIGINS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
+
+
+class ActiveEdge(Protocol):
+    """What the seam needs of an edge."""
+
+    policies: Policies
+    prober: Prober
+
+    @property
+    def taken_out(self) -> tuple[str, ...]:
+        """Request headers that are words for us and go no further."""
+
+    @property
+    def reads_kernel(self) -> bool: ...
+
+
+def open_door(
+    edge: ActiveEdge, client: Any, request: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any
+) -> tuple[Call, Door] | None:
+    """The call that a request of an SDK client is, and its door; None when it is none of ours (another host, a redirect)."""
+    base_url = client.base_url
+    http_client = client._client
+    hidden = (
+        "auth" in kwargs
+        or getattr(http_client, "auth", None) is not None
+        or getattr(client, "_workload_identity_auth", None) is not None
+    )
+    seen = families.read_request(
+        request,
+        sdk=sdk,
+        base_url=base_url,
+        default_origin=str(base_url).rstrip("/") == DEFAULT_ORIGINS[sdk],
+        live=stream,
+        hidden=hidden,
+    )
+    if seen is None:
+        return None
+    call = pipeline.classify(seen, edge.policies)
+    dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
+    native = families.without(request, edge.taken_out)
+    return call, Door(native, forward, dispatch, edge.prober, edge.reads_kernel)
+
+
+def send(
+    edge: ActiveEdge, client: Any, request: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any
+) -> Any:
+    """Send a request of a sync client through the pipeline."""
+    opened = open_door(edge, client, request, sdk, stream, kwargs, forward)
+    if opened is None:
+        return forward(request)
+    call, door = opened
+    reply = run_sync(pipeline.respond(call, edge.policies, ThreadRuntime(door)))
+    return families.hand_over(reply, request, live=call.live, is_async=False)
+
+
+async def send_async(
+    edge: ActiveEdge, client: Any, request: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any
+) -> Any:
+    """Send a request of an async client through the pipeline."""
+    opened = open_door(edge, client, request, sdk, stream, kwargs, forward)
+    if opened is None:
+        return await forward(request)
+    call, door = opened
+    reply = await pipeline.respond(call, edge.policies, TaskRuntime(door))
+    return families.hand_over(reply, request, live=call.live, is_async=True)

@@ -1,0 +1,109 @@
+"""What the edge says about an answer: as `Notes`, and as headers of RFC 9211, RFC 9209 and Server-Timing."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_WHO = "edgeclient"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a call: the endpoint's name and how it ended ("ok", or a word of RFC 9209)."""
+
+    endpoint: str
+    outcome: str
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What happened to one call. Times are in the unit of their name; None means not known or not applicable."""
+
+    route: str = "direct"  # inference | gateway | direct
+    endpoint: str = ""  # the endpoint that answered; of a hit, the one that once did
+    pop: str = ""  # the site that answered, by its code
+    attempts: int = 0  # requests this call sent
+    tried: tuple[Attempt, ...] = ()
+    cache: str = "off"  # hit | miss | bypass | off
+    key: str = ""  # of the exact cache; safe to log
+    age_s: float | None = None  # how old a hit is
+    ttl_s: float | None = None  # how long a hit, or the stored answer, stays fresh
+    stored: bool = False  # the answer is in the cache now; of a stream this is known only at its end
+    collapsed: bool = False  # waited for the same call of another caller
+    original_id: str = ""  # of a hit: the id the provider gave its answer
+    rtt_ms: float | None = None  # of the path to the endpoint, measured with this answer
+    took_ms: float | None = None  # from the call's start to the answer's head
+
+    def as_dict(self) -> dict[str, Any]:
+        """The notes as plain values, for logs."""
+        return asdict(self)
+
+
+def headers(notes: Notes) -> list[tuple[str, str]]:
+    """The response headers that say the same: Cache-Status, Proxy-Status, Server-Timing."""
+    found = []
+    if notes.cache != "off":
+        found.append(("cache-status", _cache_status(notes)))
+    found += [("proxy-status", _proxy_status(attempt)) for attempt in notes.tried]
+    timing = [f"edge;dur={notes.took_ms:.3f}"] if notes.took_ms is not None else []
+    if notes.rtt_ms is not None:
+        timing.append(f"edge-rtt;dur={notes.rtt_ms:.3f}")
+    if timing:
+        found.append(("server-timing", ", ".join(timing)))
+    return found
+
+
+def _cache_status(notes: Notes) -> str:
+    words = [_WHO]
+    words.append("hit" if notes.cache == "hit" else f"fwd={notes.cache if notes.cache == 'bypass' else 'miss'}")
+    if notes.ttl_s is not None:
+        words.append(f"ttl={int(notes.ttl_s)}")
+    if notes.stored:
+        words.append("stored")
+    if notes.collapsed:
+        words.append("collapsed")
+    if notes.key:
+        words.append(f'key="{notes.key}"')
+    return "; ".join(words)
+
+
+def _proxy_status(attempt: Attempt) -> str:
+    words = [_WHO, f'next-hop="{attempt.endpoint}"']
+    if attempt.status:
+        words.append(f"received-status={attempt.status}")
+    if attempt.outcome != "ok":
+        words.append(f"error={attempt.outcome}")
+    return "; ".join(words)
+
+
+# Answers are the SDK's own objects and stay untouched: their notes are kept beside them, for as long as they live.
+_beside: dict[int, tuple[weakref.ref[Any], Notes]] = {}
+
+
+def attach(answer: object, said: Notes) -> None:
+    """Remember the notes of an answer object; one that cannot be referred to weakly (a str) goes without."""
+    number = id(answer)
+    try:
+        _beside[number] = (weakref.ref(answer, lambda _: _beside.pop(number, None)), said)
+    except TypeError:
+        return
+
+
+def notes(answer: object) -> Notes | None:
+    """What happened to the call that gave this answer; None when it did not pass an active edge.
+
+    Takes anything an SDK call returns: a model, a stream, a raw or streaming response, a page, or the native response.
+    """
+    kept = _beside.get(id(answer))
+    if kept is not None and kept[0]() is answer:
+        return kept[1]
+    for name in ("http_response", "response", "_response"):
+        native = getattr(answer, name, None)
+        if native is not None and native is not answer:
+            return notes(native)
+    extensions = getattr(answer, "extensions", None)
+    said = extensions.get(_WHO) if isinstance(extensions, dict) else None
+    return said if isinstance(said, Notes) else None

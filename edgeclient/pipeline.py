@@ -1,0 +1,304 @@
+"""One call, from the request to the answer: nine steps, read top to bottom. No I/O of its own, no clock, no chance.
+
+It is written once, as `async def`, and never touches asyncio: whatever waits is asked of the `Runtime`. In sync clients
+nothing ever suspends (see runtime/protocol.py), so the same lines serve both.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import attempts
+from .attempts import Budget, Trace
+from .cache import controls, policy
+from .cache.flights import Flight, Flights
+from .cache.key import credential_digest, exact_key
+from .cache.semantic import Semantic
+from .cache.stores import Store
+from .cache.tee import Tee
+from .dialects import dialect_of
+from .errors import RouteError
+from .noting import Notes
+from .pops.identity import pop_of
+from .pops.selector import Selector
+from .routing import routes
+from .runtime.protocol import Learn, Runtime
+from .telemetry.events import Event, Telemetry
+from .values import Call, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+_TEE_LIMIT = 8 * 2**20
+
+
+@dataclass(slots=True)
+class Policies:
+    """The policies and the state that one edge owns, as the pipeline sees them."""
+
+    settings: Settings
+    endpoints: tuple[Endpoint, ...]
+    selector: Selector
+    store: Store | None  # None: the cache is off
+    flights: Flights
+    semantic: Semantic
+    telemetry: Telemetry
+
+
+def classify(request: Request, edge: Policies) -> Call:
+    """Step 1: what is asked, which way it goes, and whether the cache may answer. Never raises on odd requests."""
+    found = dialect_of(request.method, request.path)
+    body = _object(request.body) if found is not None and request.sdk in ("", found[0]) else None
+    retry = _retry(request)
+    own = not request.fixed and (request.default_origin or request.origin in edge.settings.origins)
+    if found is None or body is None:
+        live = True if request.live is None else request.live
+        return Call(
+            request.sdk, request.method, request.origin, request.path, live=live, keeps_origin=not own, retry=retry
+        )
+    sdk, dialect = found
+    model = str(body.get("model", ""))
+    streamed = body.get("stream") is True
+    route = routes.route_of(model, edge.settings.routes) if own and edge.endpoints else Route.DIRECT
+    said = controls.read(request.headers) if edge.store is not None else controls.DEFAULT
+    digest = credential_digest(request.headers) if edge.store is not None else ""
+    key = ""
+    if digest and (said.store or said.lookup):
+        key = exact_key(
+            credential=digest,
+            method=request.method,
+            origin=request.origin,
+            path=request.path,
+            query=request.query,
+            family=f"{dialect.name}/{route.value}",
+            headers=request.headers,
+            body=body,
+        )
+    return Call(
+        sdk=sdk,
+        method=request.method,
+        origin=request.origin,
+        path=request.path,
+        model=model,
+        route=route,
+        dialect=dialect,
+        body=body,
+        streamed=streamed,
+        live=streamed if request.live is None else request.live,
+        key=key,
+        controls=said,
+        idempotent=bool(key) or any(name == "idempotency-key" for name, _ in request.headers),
+        keeps_origin=not own or edge.settings.routes.get(model) == Route.DIRECT.value,
+        retry=retry,
+    )
+
+
+async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
+    """Answer a call. Raises what the plain SDK's HTTP client would raise, or RouteError under `origin="never"`."""
+    began = rt.now()
+    collapsed = False
+    entry = await _recall(call, edge, rt)  # 2 exact cache
+    flight, leading = _fly(call, edge, entry)  # 3 and 4: one of the same calls at once goes, the others follow
+    if flight is not None and not leading:
+        collapsed = await rt.wait(flight, edge.settings.flight_wait_s)
+        entry = await _recall(call, edge, rt) if collapsed else None
+        flight = None  # an answer that was not stored, or not in time: on its own, and all at once
+    if entry is None and call.key and call.controls.lookup:
+        entry = edge.semantic.match(call, rt.now())  # 5 semantic cache
+    if entry is not None:
+        _land(edge, flight, stored=True)
+        return _hit(call, entry, edge, rt, began, collapsed)
+    if call.controls.only_if_cached and call.key:
+        _land(edge, flight, stored=False)
+        return _not_cached(call, edge, rt, began)
+    return await _fetch(call, edge, rt, flight, began)
+
+
+async def _fetch(call: Call, edge: Policies, rt: Runtime, flight: Flight | None, began: float) -> Reply:
+    """Steps 6 to 9 of a call that the cache did not answer."""
+    trace = Trace()
+    try:
+        reply = await _send(call, edge, rt, trace)  # 6 plan and 7 attempts
+    except BaseException as error:
+        _land(edge, flight, stored=False)
+        notes = _notes(call, trace, rt, began)
+        edge.telemetry.emit(Event(rt.wall(), call.model, notes, error=type(error).__name__))
+        raise
+    try:
+        pop = pop_of(reply.headers)
+        if pop is not None:
+            edge.selector.answered_at(trace.endpoint, pop.code)
+        code = pop.code if pop is not None else ""
+        stored = False
+        if reply.body is not None:
+            stored = await _keep(call, edge, rt, reply, reply.body, trace.endpoint, code)
+        elif reply.native is not None and call.dialect is not None:
+            reply.tee = _tee(call, edge, rt, reply, trace.endpoint, code)  # 8 tee
+    finally:
+        _land(edge, flight, stored=stored)
+    reply.notes = _notes(call, trace, rt, began, reply, code, stored)  # 9 notes
+    edge.telemetry.emit(Event(rt.wall(), call.model, reply.notes, status=reply.status))
+    return reply
+
+
+async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
+    settings = edge.settings
+    candidates: tuple[Endpoint, ...] = ()
+    if call.route is not Route.DIRECT:
+        candidates = routes.candidates(edge.endpoints, sdk=call.sdk, model=call.model, route=call.route)
+        rt.probe(edge.selector.due(rt.now()), _learner(edge, rt))
+    origin = "last" if call.keeps_origin or not edge.endpoints else settings.origin
+    endpoints = attempts.plan(call, candidates, edge.selector, origin, rt.now())
+    if not endpoints:
+        raise RouteError(
+            f"no endpoint serves {call.method} {call.path} (model {call.model!r}) and origin='never' forbids the "
+            f"client's own; add an endpoint for it, or set origin='last'"
+        )
+    budget = Budget(
+        attempts=settings.max_attempts if call.retry == 0 else 1,
+        deadline=rt.now() + settings.total_s if settings.total_s is not None else float("inf"),
+        connect_s=settings.connect_s,
+    )
+    return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
+
+
+def _learner(edge: Policies, rt: Runtime) -> Learn:
+    return lambda endpoint, rtts, took_s: edge.selector.probed(endpoint, rtts, rt.now(), took_s)
+
+
+async def _recall(call: Call, edge: Policies, rt: Runtime) -> Entry | None:
+    """The usable entry of this call's key. A store that fails is a miss."""
+    if edge.store is None or not call.key or not call.controls.lookup:
+        return None
+    try:
+        entry = await rt.load(edge.store, call.key)
+        return entry if entry is not None and policy.usable(entry, call, rt.now()) else None
+    except Exception as error:
+        edge.telemetry.mishap("cache load", error)
+        return None
+
+
+def _fly(call: Call, edge: Policies, entry: Entry | None) -> tuple[Flight | None, bool]:
+    asks_alone = call.live or not call.key or not (call.controls.lookup and call.controls.store)
+    return (None, False) if entry is not None or asks_alone else edge.flights.join(call.key)
+
+
+def _land(edge: Policies, flight: Flight | None, *, stored: bool) -> None:
+    if flight is not None:
+        edge.flights.land(flight, stored=stored)
+
+
+def _hit(call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, collapsed: bool) -> Reply:
+    body = policy.render(entry, call, rt.wall())
+    kind = b"text/event-stream; charset=utf-8" if call.streamed else b"application/json"
+    now = rt.now()
+    notes = Notes(
+        route=call.route.value,
+        endpoint=entry.endpoint,
+        pop=entry.pop,
+        cache="hit",
+        key=call.key,
+        age_s=now - entry.stored_at,
+        ttl_s=entry.expires_at - now,
+        collapsed=collapsed,
+        original_id=entry.id,
+        took_ms=(now - began) * 1e3,
+    )
+    edge.telemetry.emit(Event(rt.wall(), call.model, notes, status=200))
+    return Reply(200, [(b"content-type", kind), *entry.headers], body, notes=notes)
+
+
+def _not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
+    """RFC 9111, section 5.2.1.7: 504 for `only-if-cached` on a miss; the SDKs are told not to retry it."""
+    body = json.dumps(
+        {"error": {"message": "only-if-cached: no fresh answer is stored", "type": "cache_miss"}}
+    ).encode()
+    notes = _notes(call, Trace(), rt, began)
+    edge.telemetry.emit(Event(rt.wall(), call.model, notes, status=504))
+    return Reply(504, [(b"content-type", b"application/json"), (b"x-should-retry", b"false")], body, notes=notes)
+
+
+async def _keep(
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str
+) -> bool:
+    """Store a complete answer if it may be stored. A store that fails costs nothing but the entry."""
+    if edge.store is None or not call.key or not call.controls.store:
+        return False
+    try:
+        entry = _entry(call, edge, reply, body, endpoint, pop, rt.now())
+        if entry is None:
+            return False
+        await rt.save(edge.store, entry)
+    except Exception as error:
+        edge.telemetry.mishap("cache save", error)
+        return False
+    edge.telemetry.count("stored")
+    return True
+
+
+def _entry(
+    call: Call, edge: Policies, reply: Reply, body: bytes, endpoint: Endpoint, pop: str, now: float
+) -> Entry | None:
+    ttl_s = edge.settings.cache.ttl_s
+    return policy.entry_of(
+        call, reply.status, reply.headers, body, now=now, ttl_s=ttl_s, endpoint=endpoint.name, pop=pop
+    )
+
+
+def _tee(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoint, pop: str) -> Tee:
+    """Watches a body that goes out live: stores it when it is complete, reports the PoP when it breaks."""
+    keeps = edge.store is not None and bool(call.key) and call.controls.store and reply.status == 200
+    assert call.dialect is not None
+
+    def on_end(body: bytes | None, error: BaseException | None) -> None:
+        if error is not None:
+            now = rt.now()
+            edge.selector.record(Outcome(endpoint, Failure.TERMINATED, reply.status), now)
+            edge.telemetry.count("broken streams")
+        if body is None or not keeps or edge.store is None:
+            return
+        try:
+            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.now())
+            if entry is not None:
+                edge.store.save(entry, rt.now())
+                edge.telemetry.count("stored")
+        except Exception as problem:
+            edge.telemetry.mishap("cache save", problem)
+
+    return Tee(on_end, closing=call.dialect.closing if call.streamed else b"", limit=_TEE_LIMIT if keeps else 0)
+
+
+def _notes(
+    call: Call, trace: Trace, rt: Runtime, began: float, reply: Reply | None = None, pop: str = "", stored: bool = False
+) -> Notes:
+    cache = "off"
+    if call.key:
+        cache = "miss" if call.controls.lookup else "bypass"
+    rtt_s = reply.rtt_s if reply is not None else None
+    return Notes(
+        route=call.route.value,
+        endpoint=trace.endpoint.name if trace.tried else "",
+        pop=pop,
+        attempts=len(trace.tried),
+        tried=tuple(trace.tried),
+        cache=cache,
+        key=call.key,
+        rtt_ms=None if rtt_s is None else rtt_s * 1e3,
+        took_ms=(rt.now() - began) * 1e3,
+        stored=stored,
+    )
+
+
+def _object(body: bytes) -> Json | None:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _retry(request: Request) -> int:
+    said = next((value for name, value in request.headers if name == "x-stainless-retry-count"), "")
+    return int(said) if said.isdecimal() else 0

@@ -1,0 +1,78 @@
+"""Whether an endpoint may be used: ejection with growing penalties, and the way back through one trial. Pure.
+
+Ready -> ejected (for `4 s x 2^n`, at most 30 s, +-25 %) -> probation -> ready, or ejected again. In probation exactly one
+trial is under way: a probe where the endpoint could not be reached, a real request where its answers were bad.
+"""
+
+from __future__ import annotations
+
+import random
+from enum import Enum
+
+from ..values import UNSENT, Failure
+
+_FIRST_S, _LONGEST_S, _JITTER = 4.0, 30.0, 0.25
+_TRIAL_LEASE_S = 60.0  # a trial whose caller went away is given to another after this long
+
+AT_ONCE = frozenset({*UNSENT, Failure.NOT_AN_ANSWER}) - {Failure.POOL}
+SECOND_IN_A_ROW = frozenset({Failure.STATUS, Failure.TERMINATED, Failure.PROTOCOL})
+# Everything else says nothing about it: a read timeout may be a slow model, a pool timeout is our own, 429 is a cost.
+
+
+class State(Enum):
+    READY = "ready"
+    EJECTED = "ejected"
+    PROBATION = "probation"
+
+
+class Health:
+    """The health of one endpoint."""
+
+    __slots__ = ("_ejections", "_in_a_row", "_trial_until", "_until", "failed_at", "unreachable")
+
+    def __init__(self) -> None:
+        self._ejections = 0  # since it was last ready
+        self._in_a_row = 0
+        self._until = 0.0
+        self._trial_until = 0.0
+        self.failed_at = float("-inf")  # when it was last ejected
+        self.unreachable = False  # the way back is a probe
+
+    @property
+    def suspect(self) -> bool:
+        """True from a failure to the next good answer."""
+        return self._in_a_row > 0 or self._ejections > 0
+
+    def state(self, now: float) -> State:
+        if not self._ejections:
+            return State.READY
+        return State.EJECTED if now < self._until else State.PROBATION
+
+    def succeeded(self, began: float) -> None:
+        """An answer came; of an attempt that began before the last ejection it proves nothing."""
+        if began >= self.failed_at:
+            self._ejections = self._in_a_row = 0
+            self._trial_until = 0.0
+
+    def failed(self, failure: Failure, began: float, now: float, rng: random.Random) -> None:
+        """An attempt failed; late errors of attempts that began before the last ejection are ignored."""
+        if began < self.failed_at:
+            return
+        self._trial_until = 0.0
+        if failure in SECOND_IN_A_ROW:
+            self._in_a_row += 1
+        if failure in AT_ONCE or self._in_a_row >= 2 or (self._ejections and failure in SECOND_IN_A_ROW):
+            self._eject(failure in UNSENT, now, rng)
+
+    def take_trial(self, now: float) -> bool:
+        """Take the one trial of the probation; False when somebody else has it."""
+        if now < self._trial_until:
+            return False
+        self._trial_until = now + _TRIAL_LEASE_S
+        return True
+
+    def _eject(self, unreachable: bool, now: float, rng: random.Random) -> None:
+        penalty = min(_FIRST_S * 2**self._ejections, _LONGEST_S) * rng.uniform(1 - _JITTER, 1 + _JITTER)
+        self._ejections += 1
+        self._in_a_row = 0
+        self.failed_at, self._until, self.unreachable = now, now + penalty, unreachable

@@ -1,0 +1,104 @@
+"""Opens sockets and starts short-lived threads: measures endpoints that traffic does not, without a paid call.
+
+A probe is a TCP connect (its round-trip time read from the kernel where it tells, else timed), or one unpaid GET without
+any credential. A round runs beside the request that finds it due; nothing waits for it, and nothing runs between rounds.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+from urllib.parse import urlsplit
+
+from ..values import Endpoint
+from .rtt import of_kernel
+
+RttSource = Literal["auto", "kernel", "connect", "http"]
+KernelRtt = Callable[[socket.socket], "tuple[float, float] | None"]
+
+_TRIES = 3  # the minimum of three: the first one may meet a cold cache or a busy core
+_TIMEOUT_S = 2.0
+
+
+class Prober:
+    """Probes endpoints in the background, at most one round at a time."""
+
+    def __init__(self, source: RttSource, kernel_rtt: KernelRtt) -> None:
+        self._source, self._kernel_rtt = source, kernel_rtt
+        self._running = threading.Lock()
+
+    def start(self, due: Sequence[Endpoint], learn: Callable[[Endpoint, list[float], float], None]) -> bool:
+        """Probe `due` now and tell `learn(endpoint, rtts_s, took_s)` each result; False when a round is running already."""
+        if not due or not self._running.acquire(blocking=False):
+            return False
+        try:
+            threading.Thread(target=self._round, args=(due, learn), name="edgeclient-probe", daemon=True).start()
+        except RuntimeError:  # no thread to be had: at interpreter exit, or at the limit
+            self._running.release()
+            return False
+        return True
+
+    def after_fork(self) -> None:
+        """In a forked child the thread of a round is gone."""
+        self._running = threading.Lock()
+
+    def _round(self, due: Sequence[Endpoint], learn: Callable[[Endpoint, list[float], float], None]) -> None:
+        try:
+            threads = [threading.Thread(target=self._one, args=(e, learn), daemon=True) for e in due]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            self._running.release()
+
+    def _one(self, endpoint: Endpoint, learn: Callable[[Endpoint, list[float], float], None]) -> None:
+        began = time.monotonic()
+        learn(endpoint, self.measure(endpoint), time.monotonic() - began)
+
+    def measure(self, endpoint: Endpoint) -> list[float]:
+        """Round-trip times of one endpoint in seconds, now; empty when it cannot be reached. Blocks."""
+        parts = urlsplit(endpoint.address())
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            if self._source == "http":
+                return _by_http(parts.scheme, parts.hostname or "", port, endpoint.probe)
+            return [self._connect(parts.hostname or "", port) for _ in range(_TRIES)]
+        except (OSError, http.client.HTTPException):
+            return []
+
+    def _connect(self, host: str, port: int) -> float:
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(*address[:3]) as sock:
+            sock.settimeout(_TIMEOUT_S)
+            began = time.perf_counter()
+            sock.connect(address[4])
+            took = time.perf_counter() - began
+            measured = None if self._source == "connect" else self._kernel_rtt(sock)
+        return took if measured is None else of_kernel(*measured)
+
+
+def _by_http(scheme: str, host: str, port: int, path: str) -> list[float]:
+    """Times GETs on one connection; any status is an answer."""
+    if scheme == "https":
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, port, timeout=_TIMEOUT_S, context=ssl.create_default_context()
+        )
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+    found = []
+    try:
+        connection.connect()
+        for _ in range(_TRIES):
+            began = time.perf_counter()
+            connection.request("GET", path, headers={"user-agent": "edgeclient-probe"})
+            connection.getresponse().read()
+            found.append(time.perf_counter() - began)
+    finally:
+        connection.close()
+    return found

@@ -1,0 +1,71 @@
+"""What the pipeline may ask of the outside world, and how a pipeline that never suspends is run. No I/O here.
+
+The pipeline is written once, as `async def`, over `Runtime`. The runtime of async clients awaits. The runtime of sync
+clients has the same methods, async in shape only: none of them ever suspends, so one `send(None)` takes the whole call to
+its end. A third runtime lives in virtual time and simulates hours of traffic in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+from ..cache.flights import Flight
+from ..cache.stores import Store
+from ..values import Call, Endpoint, Entry, Failure, Reply
+
+T = TypeVar("T")
+
+Learn = Callable[[Endpoint, list[float], float], None]
+
+
+class AttemptFailed(Exception):
+    """An attempt got no response. `error` is the HTTP library's own exception, which the SDK knows how to map."""
+
+    def __init__(self, failure: Failure, error: BaseException) -> None:
+        super().__init__(failure.value)
+        self.failure, self.error = failure, error
+
+
+class Runtime(Protocol):
+    """One call's way to the outside world."""
+
+    def now(self) -> float:
+        """Seconds on a clock that only goes forward."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+
+    async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
+        """Send the call to an endpoint; wait at most `connect_s` (None: as the caller said) for a connection.
+
+        Raises AttemptFailed when no response came, and nothing else but what is not an attempt's failure.
+        """
+
+    async def close(self, reply: Reply) -> None:
+        """Give up a reply whose body nobody will read."""
+
+    async def wait(self, flight: Flight, longest_s: float) -> bool:
+        """Wait for a flight to land; True when its answer is in the cache now."""
+
+    async def load(self, store: Store, key: str) -> Entry | None: ...
+
+    async def save(self, store: Store, entry: Entry) -> None: ...
+
+    def probe(self, due: Sequence[Endpoint], learn: Learn) -> None:
+        """Measure endpoints beside this call. Never waits, never raises."""
+
+    def broken(self, why: str) -> BaseException:
+        """The HTTP library's own exception for an answer that is none."""
+
+
+def run_sync(steps: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine whose runtime never suspends: one step takes it to its end."""
+    try:
+        steps.send(None)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    else:
+        raise RuntimeError("a sync runtime suspended: one of its methods awaited something")
+    finally:
+        steps.close()

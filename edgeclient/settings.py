@@ -1,0 +1,304 @@
+"""Settings: arguments before `EDGECLIENT_*` variables before `edgeclient.toml`, validated once, frozen afterwards.
+
+Reads the environment and one file. Each value remembers where it came from, so that an error can say so; that is why
+the three sources are merged here and not by a settings library. Nothing imports this file before there is something to read.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from .errors import SettingsError
+from .surroundings import FILE_VARIABLE, PREFIX, settings_file
+from .values import Endpoint as Resolved
+from .values import Route
+
+_strict = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+class Key:
+    """Whose credential goes to an endpoint. Never shows a secret: not in `repr`, not in errors."""
+
+    __slots__ = ("_say", "said")
+
+    def __init__(self, said: str, say: Callable[[], str] | None = None) -> None:
+        self.said = said  # "passthrough" | "none" | "env:NAME" | "callable"
+        self._say = say
+
+    @property
+    def passes_through(self) -> bool:
+        """True when the caller's own credential goes to this endpoint."""
+        return self.said == "passthrough"
+
+    def read(self) -> str:
+        """The secret, now; "" when none is sent."""
+        return self._say() if self._say is not None else ""
+
+    def __repr__(self) -> str:
+        return f"Key({self.said!r})"
+
+
+@dataclass(frozen=True, config=_strict)
+class Endpoint:
+    """One endpoint, as a user writes it: `Endpoint("https://fra.example.com/v1", key="env:FRA_KEY")`.
+
+    `url` is what one would give openai as `base_url`, `anthropic` what one would give anthropic; at least one is needed.
+    `key`: "env:NAME" (read at each call), a function that returns the key, "passthrough" (the caller's own key goes
+    there too) or "none". `route`: "inference", "gateway", or None for both. `models`: the models it serves, as names or
+    as a mapping from the asked-for name to the name there; None for every model of its route. `probe`: a path, from the root
+    of the host, that answers without a key and without cost; used by `rtt_source="http"`.
+    """
+
+    url: str = ""
+    name: str = ""
+    anthropic: str = ""
+    key: str | Callable[[], str] | None = None
+    route: Literal["inference", "gateway"] | None = None
+    models: dict[str, str] | list[str] | tuple[str, ...] | None = None
+    probe: str = "/"
+
+
+@dataclass(frozen=True, config=_strict)
+class Cache:
+    """The answer cache. `mode`: "off", "exact" or "semantic"; `ttl_s`: seconds an answer is fresh; `max_bytes`: of memory."""
+
+    mode: Literal["off", "exact", "semantic"] = "off"
+    ttl_s: float = Field(default=3600.0, gt=0)
+    max_bytes: int = Field(default=64 * 2**20, gt=0)
+
+
+@dataclass(frozen=True, config=_strict)
+class Settings:
+    """All settings of one edge. The words are the same as arguments, as variables and in TOML."""
+
+    endpoints: list[Endpoint] = field(default_factory=list)
+    key: str | Callable[[], str] | None = None
+    cache: Cache = field(default_factory=Cache)
+    origin: Literal["last", "candidate", "never"] = "last"
+    origins: list[str] = field(default_factory=list)
+    routes: dict[str, Literal["inference", "gateway", "direct"]] = field(default_factory=dict)
+    rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
+    probe: bool = True
+    max_attempts: int = Field(default=3, ge=1, le=10)
+    total_s: float | None = Field(default=None, gt=0)
+    connect_s: float = Field(default=1.0, gt=0)
+    flight_wait_s: float = Field(default=10.0, ge=0)
+    keepalive_s: float = Field(default=300.0, ge=0)
+    notes: bool = False
+
+    @property
+    def active(self) -> bool:
+        """False when nothing is set that could change or observe a call: then clients are the plain SDK's."""
+        return bool(self.endpoints) or self.cache.mode != "off" or self.notes
+
+
+SETTINGS: dict[str, str] = {
+    "endpoints": "the endpoints calls may go to: URLs, or tables/`Endpoint(...)`",
+    "key": 'whose key the endpoints get, unless they say otherwise: "env:NAME", "passthrough", "none", or a function',
+    "cache": '"off", "exact", "semantic", or a table/`Cache(...)`',
+    "origin": 'the client\'s own origin: "last" resort, a "candidate" like the endpoints, or "never"',
+    "origins": "further origins (besides the SDK's own) whose calls may go to the endpoints",
+    "routes": 'model name -> "inference", "gateway" or "direct", where the catalogue is not to decide',
+    "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
+    "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
+    "max_attempts": "requests one call may send before the SDK's own retries, 1 to 10",
+    "total_s": "seconds after which a call starts no further attempt; none by default",
+    "connect_s": "longest wait for a connection while another endpoint is left, seconds",
+    "flight_wait_s": "longest wait for the same call of another caller, seconds",
+    "keepalive_s": "how long idle connections are kept, seconds (the HTTP libraries' default is 5)",
+    "notes": "send every call through the pipeline, so that it has notes, even when nothing else is set",
+}
+"""Every setting, in the order of the reference page."""
+
+_adapter = TypeAdapter(Settings)
+
+
+def load(arguments: Mapping[str, Any]) -> tuple[Settings, tuple[Resolved, ...]]:
+    """Merge the three sources, validate them, and resolve the endpoints. Raises `SettingsError`."""
+    values, sources = _merge(arguments)
+    try:
+        settings = _adapter.validate_python(_shapes(values, sources))
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(e, sources) for e in error.errors())) from None
+    return settings, _resolve(settings, sources)
+
+
+def _merge(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for found, where in ((_from_file(), None), (_from_environment(), None), (dict(arguments), "argument")):
+        for name, (value, source) in ((n, v if where is None else (v, f"argument {n}")) for n, v in found.items()):
+            if name not in SETTINGS:
+                known = ", ".join(SETTINGS)
+                raise SettingsError(f"{source}: unknown setting {name!r}; known are {known}")
+            values[name], sources[name] = value, source
+    return values, sources
+
+
+def _from_environment() -> dict[str, tuple[Any, str]]:
+    found = {}
+    for variable, text in os.environ.items():
+        if variable.startswith(PREFIX) and variable != FILE_VARIABLE:
+            found[variable.removeprefix(PREFIX).lower()] = (_from_text(variable, text), f"variable {variable}")
+    return found
+
+
+def _from_text(variable: str, text: str) -> Any:
+    """A variable's value: JSON where it looks like it, a comma list where the setting is one, else the text."""
+    if text.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise SettingsError(f"variable {variable}: not valid JSON ({error}); mend it or use a comma list") from None
+    if variable in (PREFIX + "ENDPOINTS", PREFIX + "ORIGINS"):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _from_file() -> dict[str, tuple[Any, str]]:
+    path = settings_file()
+    if path is None:
+        return {}
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); mend its rights or remove it") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML ({error})") from None
+    return {name: (value, str(path)) for name, value in table.items()}
+
+
+def _shapes(values: dict[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
+    """The short forms as the long ones: a URL is an endpoint, a table of tables a list, a word a cache."""
+    shaped = dict(values)
+    if isinstance(shaped.get("cache"), str):
+        shaped["cache"] = {"mode": shaped["cache"]}
+    endpoints = shaped.get("endpoints")
+    if isinstance(endpoints, Mapping):
+        endpoints = [
+            {"name": name, **entry} if isinstance(entry, Mapping) else entry for name, entry in endpoints.items()
+        ]
+    if isinstance(endpoints, str):
+        raise SettingsError(f"{sources['endpoints']}: endpoints is the text {endpoints!r}; give a list")
+    if endpoints is not None:
+        shaped["endpoints"] = [{"url": e} if isinstance(e, str) else e for e in endpoints]
+    return shaped
+
+
+def _explain(error: Any, sources: Mapping[str, str]) -> str:
+    """One validation error in one line: where it came from, which field, which value, what is wrong."""
+    path = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "list[", "dict[", "tuple["))]
+    source = sources.get(path[0], "settings") if path else "settings"
+    value = error["input"]
+    shown = "" if "key" in path or isinstance(value, (dict, Endpoint)) else f" (got {value!r})"
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{source}: unknown setting {'.'.join(path)}{shown}; remove it or mend its name"
+    return f"{source}: {'.'.join(path)}: {error['msg']}{shown}"
+
+
+def _resolve(settings: Settings, sources: Mapping[str, str]) -> tuple[Resolved, ...]:
+    """The endpoints as the pipeline sees them, checked against each other."""
+    source = sources.get("endpoints", "settings")
+    names = _names(settings.endpoints)
+    found = tuple(
+        _endpoint(e, names[n], settings, source, sources.get("key", source)) for n, e in enumerate(settings.endpoints)
+    )
+    twice = {e.name for e in found if sum(e.name == other.name for other in found) > 1}
+    if twice:
+        raise SettingsError(f"{source}: two endpoints are named {min(twice)!r}; give each its own name")
+    for model, route in settings.routes.items():
+        if route != "direct" and not any(_serves(e, model, route) for e in found):
+            raise SettingsError(
+                f"{sources['routes']}: routes.{model} is {route!r}, but no endpoint serves it; "
+                f"add one with route={route!r} or models=[{model!r}], or route it 'direct'"
+            )
+    if settings.origin == "never" and not found:
+        raise SettingsError(
+            f"{sources['origin']}: origin is 'never' and there are no endpoints; add one or drop origin"
+        )
+    for origin in settings.origins:
+        _check_url(origin, f"{sources['origins']}: origins")
+    return found
+
+
+def _serves(endpoint: Resolved, model: str, route: str) -> bool:
+    right_route = endpoint.route is None or endpoint.route.value == route
+    return right_route and (endpoint.models is None or model in endpoint.models)
+
+
+def _names(endpoints: list[Endpoint]) -> list[str]:
+    """A name for each endpoint: its own, else its host, else (where hosts are equal) its URL."""
+    addresses = [e.url or e.anthropic for e in endpoints]
+    hosts = [urlsplit(address).netloc for address in addresses]
+    return [
+        e.name or (hosts[n] if hosts.count(hosts[n]) == 1 else addresses[n]) or str(n) for n, e in enumerate(endpoints)
+    ]
+
+
+def _endpoint(endpoint: Endpoint, name: str, settings: Settings, source: str, key_source: str) -> Resolved:
+    where = f"{source}: endpoints.{name}"
+    if not endpoint.url and not endpoint.anthropic:
+        raise SettingsError(f"{where} has no url; set endpoints.{name}.url (or .anthropic) or remove it")
+    for address, what in ((endpoint.url, "url"), (endpoint.anthropic, "anthropic")):
+        if address:
+            _check_url(address, f"{where}.{what}")
+    own = endpoint.key is not None
+    said = endpoint.key if own else settings.key
+    if said is None:
+        raise SettingsError(
+            f"{where} says no key; set endpoints.{name}.key (or key for all) to 'env:NAME', 'passthrough' or 'none'"
+        )
+    models = endpoint.models
+    return Resolved(
+        name=name,
+        url=endpoint.url.rstrip("/"),
+        anthropic=endpoint.anthropic.rstrip("/"),
+        key=_key(said, f"{where}.key" if own else f"{key_source}: key"),
+        route=Route(endpoint.route) if endpoint.route else None,
+        models=models if models is None or isinstance(models, dict) else {model: model for model in models},
+        probe=endpoint.probe if endpoint.probe.startswith("/") else f"/{endpoint.probe}",
+    )
+
+
+def _check_url(address: str, where: str) -> None:
+    try:
+        parts = urlsplit(address)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise SettingsError(
+            f"{where} is {address!r}; give an http(s) URL with a host, as in https://fra.example.com/v1"
+        )
+
+
+def _key(said: str | Callable[[], str], where: str) -> Key:
+    if callable(said):
+        if inspect.iscoroutinefunction(said):
+            raise SettingsError(f"{where} is an async function; give a plain one: it is called in sync clients too")
+        return Key("callable", said)
+    if said in ("passthrough", "none"):
+        return Key(said)
+    if said.startswith("env:"):
+        variable = said.removeprefix("env:")
+        if not os.environ.get(variable):
+            raise SettingsError(f"{where} is {said!r}, but the variable {variable} is not set; set it")
+        return Key(said, lambda: os.environ.get(variable, ""))
+    raise SettingsError(
+        f"{where} is a text of {len(said)} characters that is no word for a key; "
+        "put the key into a variable and say 'env:NAME', or say 'passthrough' or 'none'"
+    )

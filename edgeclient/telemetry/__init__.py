@@ -1,0 +1,1 @@
+"""What the edge tells about itself: events, counts, and mishaps that never fail a call."""

@@ -1,0 +1,91 @@
+"""One event for each call, kept for a while and given to the hooks; and the count of what went wrong without harm.
+
+Nothing here ever fails a call: a hook that raises is counted, logged once, and called again next time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..noting import Notes
+
+log = logging.getLogger("edgeclient")
+
+_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The end of one call's way through the edge: its answer's head, or its error."""
+
+    at: float  # wall-clock seconds
+    model: str
+    notes: Notes
+    status: int = 0  # 0 when no answer came
+    error: str = ""  # the error's class name when no answer came
+
+
+Hook = Callable[[Event], object]
+
+
+class Telemetry:
+    """Events, counts and mishaps of one edge. Thread-safe; never raises."""
+
+    def __init__(self, hooks: Sequence[Hook] = ()) -> None:
+        self._hooks = tuple(hooks)
+        self._events: deque[Event] = deque(maxlen=_KEPT)
+        self._counts: Counter[str] = Counter()
+        self._mishaps: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def emit(self, event: Event) -> None:
+        """Keep an event, count it, and tell the hooks."""
+        with self._lock:
+            self._events.append(event)
+            self._counts["calls"] += 1
+            if event.notes.cache != "off":
+                self._counts[event.notes.cache] += 1
+            self._counts["attempts"] += event.notes.attempts
+            self._counts["failovers"] += max(0, event.notes.attempts - 1)
+            self._counts["errors"] += bool(event.error)
+        for hook in self._hooks:
+            try:
+                hook(event)
+            except Exception as error:
+                self.mishap("hook", error)
+
+    def count(self, what: str) -> None:
+        with self._lock:
+            self._counts[what] += 1
+
+    def mishap(self, what: str, error: BaseException) -> None:
+        """Count something that failed beside a call; the first of its kind is logged."""
+        with self._lock:
+            self._mishaps[what] += 1
+            first = self._mishaps[what] == 1
+        if first:
+            log.warning("%s failed and was stepped over (further ones are only counted): %r", what, error)
+
+    def events(self) -> tuple[Event, ...]:
+        """The last events, oldest first."""
+        with self._lock:
+            return tuple(self._events)
+
+    def counts(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+    def mishaps(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._mishaps)
+
+    def after_fork(self) -> None:
+        """In a forked child: a new lock, and nothing of the parent's calls."""
+        self._lock = threading.Lock()
+        self._events.clear()
+        self._counts.clear()
+        self._mishaps.clear()

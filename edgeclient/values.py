@@ -1,0 +1,196 @@
+"""The values that travel through a call: plain, frozen, without I/O. Every room may import this file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from .noting import Notes
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+Json = Mapping[str, Any]  # a parsed JSON object, as it came from outside
+
+
+class Route(Enum):
+    """Where the inference of a call runs, and so which endpoints may take it."""
+
+    INFERENCE = "inference"  # a small open-weight model at the PoP itself
+    GATEWAY = "gateway"  # a proxy at the edge, the model central
+    DIRECT = "direct"  # the client's own origin, as the plain SDK would
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One base URL, answered at one site by one provider. `Settings` makes these; `ORIGIN` stands for the client's own."""
+
+    name: str
+    url: str = ""  # what one would give openai as `base_url`; "" when it does not speak OpenAI
+    anthropic: str = ""  # what one would give anthropic as `base_url`; "" when it does not speak Anthropic
+    key: Any = None  # a `Key`; never shown
+    route: Route | None = None  # None: takes both routes
+    models: Mapping[str, str] | None = None  # asked-for name -> name there; None: every model of its route
+    probe: str = "/"  # unpaid path for the HTTP probe, from the root of the host
+
+    def base(self, sdk: str) -> str:
+        """The base URL for a caller of that SDK; "" when this endpoint does not speak its API."""
+        return self.anthropic if sdk == "anthropic" else self.url
+
+    def address(self) -> str:
+        """The URL that probes connect to."""
+        return self.url or self.anthropic
+
+
+ORIGIN = Endpoint("origin")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a door read from the native request. Header names are lower case."""
+
+    sdk: str  # "openai" | "anthropic" | "" when only the URL is known
+    method: str
+    origin: str  # the client's own base URL, without a trailing slash
+    path: str  # below the origin, with its leading slash
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    live: bool | None  # the caller wants the body unread, as it comes; None: only when it asked for a stream
+    default_origin: bool  # the SDK's own origin: the user chose no other
+    fixed: bool = False  # signed, or its credential is not to be seen: it may go nowhere else
+
+
+class Dialect(Protocol):
+    """One API of one provider family: what a request asks and what an answer says. Pure; one instance for all calls.
+
+    Guarantees: `whole` and `events` are inverse for every answer that `storable` accepts; nothing raises on
+    malformed answers (they are not storable).
+    """
+
+    name: str
+    closing: bytes  # stands in the last event of a complete stream; b"" when only the end of the body tells
+
+    def storable(self, answer: Json) -> bool:
+        """True for a complete, unfiltered, unrefused, non-empty answer."""
+
+    def whole(self, events: bytes) -> Json | None:
+        """The answer that a complete event stream spelled out; None when a part of it is not understood."""
+
+    def serves(self, answer: Json, body: Json) -> bool:
+        """True when the stored answer has all that this request asks for (usage, for one)."""
+
+    def replay(self, answer: Json, body: Json, fresh_id: str, now: int) -> bytes:
+        """The answer's bytes with a new id and created time, as a JSON body or as events, whichever `body` asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What the caller said about caching for this one call (RFC 9111 request directives)."""
+
+    store: bool = True
+    lookup: bool = True
+    max_age_s: float | None = None
+    only_if_cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as the pipeline and the policies see it. It holds the parsed body, never a native request."""
+
+    sdk: str
+    method: str
+    origin: str
+    path: str
+    model: str = ""
+    route: Route = Route.DIRECT
+    dialect: Dialect | None = None
+    body: Json = field(default_factory=dict)
+    streamed: bool = False  # an event stream was asked for
+    live: bool = False  # the body goes out unread
+    key: str = ""  # of the exact cache; "" when this call is not cacheable
+    controls: Controls = Controls()
+    idempotent: bool = False  # may be sent twice without harm
+    keeps_origin: bool = True  # it may always go to the client's own origin
+    retry: int = 0  # which retry of the SDK this is; 0 is the first try
+
+
+class Failure(Enum):
+    """Why an attempt gave no usable answer, in the words of RFC 9209 where it has one."""
+
+    REFUSED = "connection_refused"
+    CONNECT_TIMEOUT = "connection_timeout"
+    TLS = "tls_protocol_error"
+    DNS = "dns_error"
+    CONNECT = "destination_unavailable"
+    POOL = "connection_limit_reached"
+    TERMINATED = "connection_terminated"
+    READ_TIMEOUT = "connection_read_timeout"
+    PROTOCOL = "http_protocol_error"
+    STATUS = "http_response_incomplete"  # a 5xx of the PoP
+    THROTTLED = "http_request_denied"  # 429
+    NOT_AN_ANSWER = "http_response_content_type_error"  # a captive portal, broken JSON, a redirect
+
+
+UNSENT = frozenset({Failure.REFUSED, Failure.CONNECT_TIMEOUT, Failure.TLS, Failure.DNS, Failure.CONNECT, Failure.POOL})
+"""Failures after which the request has certainly not reached the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt taught us about its endpoint. One is reported for each attempt, and one more if its body breaks."""
+
+    endpoint: Endpoint
+    failure: Failure | None = None
+    status: int = 0
+    rtt_s: float | None = None  # the path's round-trip time, where it could be measured
+    retry_after_s: float | None = None
+    took_s: float = 0.0  # start of the attempt to the answer's head (or to its end, when it is not live)
+
+
+class Watch(Protocol):
+    """Sees a body pass."""
+
+    def feed(self, chunk: bytes) -> None: ...
+
+    def end(self, *, complete: bool, error: BaseException | None = None) -> None: ...
+
+
+def _as_it_is(body: bytes) -> bytes:
+    return body
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer on its way out. `body` is None while it is still on the wire."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes | None = None
+    native: Any = None  # the family's own response; None for an answer from the cache
+    rtt_s: float | None = None
+    decode: Callable[[bytes], bytes] = _as_it_is  # undoes the content encoding of a body from the wire
+    tee: Watch | None = None
+    notes: Notes | None = None
+
+    def header(self, name: bytes) -> str:
+        """The first value of a header, or "". `name` is lower case."""
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value.decode("latin-1")
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored answer: always the whole one, as JSON; a stream is spelled out of it again."""
+
+    key: str
+    answer: Json
+    headers: tuple[tuple[bytes, bytes], ...]
+    size: int
+    stored_at: float
+    expires_at: float
+    id: str = ""  # the provider's own id of the answer
+    endpoint: str = ""
+    pop: str = ""
