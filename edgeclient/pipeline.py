@@ -51,7 +51,7 @@ def classify(request: Request, edge: Policies) -> Call:
     """Step 1: what is asked, which way it goes, and whether the cache may answer. Never raises on odd requests."""
     found = dialect_of(request.method, request.path)
     body = _object(request.body) if found is not None and request.sdk in ("", found[0]) else None
-    retry = _retry(request)
+    retry, idempotent = _sdk_words(request)
     own = not request.fixed and (request.default_origin or request.origin in edge.settings.origins)
     if found is None or body is None:
         live = True if request.live is None else request.live
@@ -89,7 +89,7 @@ def classify(request: Request, edge: Policies) -> Call:
         live=streamed if request.live is None else request.live,
         key=key,
         controls=said,
-        idempotent=bool(key) or any(name == "idempotency-key" for name, _ in request.headers),
+        idempotent=bool(key) or idempotent,
         keeps_origin=not own or edge.settings.routes.get(model) == Route.DIRECT.value,
         retry=retry,
     )
@@ -299,6 +299,12 @@ def _object(body: bytes) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
-def _retry(request: Request) -> int:
-    said = next((value for name, value in request.headers if name == "x-stainless-retry-count"), "")
-    return int(said) if said.isdecimal() else 0
+def _sdk_words(request: Request) -> tuple[int, bool]:
+    """Which retry of the SDK this is, and whether the caller gave an idempotency key."""
+    retry, idempotent = 0, False
+    for name, value in request.headers:
+        if name == "x-stainless-retry-count" and value.isdecimal():
+            retry = int(value)
+        elif name == "idempotency-key":
+            idempotent = True
+    return retry, idempotent

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from typing_extensions import dataclass_transform
 
 from .noting import Notes
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 Json = Mapping[str, Any]  # a parsed JSON object, as it came from outside
+
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True)
+def value(kind: type[T]) -> type[T]:
+    """A dataclass with slots that is frozen to type checkers only: several are made for each call, and `frozen=True` would
+    make each three times as expensive."""
+    return dataclass(slots=True, unsafe_hash=True)(kind)
 
 
 class Route(Enum):
@@ -45,7 +57,7 @@ class Endpoint:
 ORIGIN = Endpoint("origin")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """What a door read from the native request. Header names are lower case."""
 
@@ -64,7 +76,7 @@ class Request:
 class Dialect(Protocol):
     """One API of one provider family: what a request asks and what an answer says. Pure; one instance for all calls.
 
-    Guarantees: `whole` and `events` are inverse for every answer that `storable` accepts; nothing raises on
+    Guarantees: `whole(replay(answer))` is the answer, for every answer that `storable` accepts; nothing raises on
     malformed answers (they are not storable).
     """
 
@@ -77,14 +89,17 @@ class Dialect(Protocol):
     def whole(self, events: bytes) -> Json | None:
         """The answer that a complete event stream spelled out; None when a part of it is not understood."""
 
-    def serves(self, answer: Json, body: Json) -> bool:
-        """True when the stored answer has all that this request asks for (usage, for one)."""
+    def serves(self, has_usage: bool, body: Json) -> bool:
+        """True when a stored answer has all that this request asks for; not every stream told its usage."""
 
-    def replay(self, answer: Json, body: Json, fresh_id: str, now: int) -> bytes:
-        """The answer's bytes with a new id and created time, as a JSON body or as events, whichever `body` asks for."""
+    def fresh(self, body: Json, fresh_id: str, now: int) -> Json:
+        """The members of an answer to this request that are new with each answer: its id, its created time."""
+
+    def replay(self, answer: Json, body: Json) -> bytes:
+        """The event stream that spells a whole answer out, for a request that asked for one."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Controls:
     """What the caller said about caching for this one call (RFC 9111 request directives)."""
 
@@ -94,7 +109,7 @@ class Controls:
     only_if_cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """One call as the pipeline and the policies see it. It holds the parsed body, never a native request."""
 
@@ -136,7 +151,7 @@ UNSENT = frozenset({Failure.REFUSED, Failure.CONNECT_TIMEOUT, Failure.TLS, Failu
 """Failures after which the request has certainly not reached the provider."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """What one attempt taught us about its endpoint. One is reported for each attempt, and one more if its body breaks."""
 
@@ -181,12 +196,16 @@ class Reply:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
-    """One stored answer: always the whole one, as JSON; a stream is spelled out of it again."""
+    """One stored answer: always the whole one, as JSON; a stream is spelled out of it again.
+
+    Kept as bytes: thousands of parsed answers would make every garbage collection of the process slower.
+    """
 
     key: str
-    answer: Json
+    body: bytes  # the answer as JSON, without what `Dialect.fresh` gives anew
+    has_usage: bool
     headers: tuple[tuple[bytes, bytes], ...]
     size: int
     stored_at: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from ..values import Json
 
@@ -38,6 +39,14 @@ HEADERS_LEFT_OUT = frozenset(
 PREFIXES_LEFT_OUT = ("x-stainless-", "edge-")  # the SDK's own telemetry; words for us
 
 
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode
+
+
+@lru_cache(maxsize=1024)
+def _counts(header: str) -> bool:
+    return header not in HEADERS_LEFT_OUT and not header.startswith(PREFIXES_LEFT_OUT)
+
+
 def credential_digest(headers: Sequence[tuple[str, str]]) -> str:
     """Tells callers apart without telling their keys; "" when no credential is to be seen."""
     shown = sorted(f"{name}:{value}" for name, value in headers if name in CREDENTIALS and value)
@@ -51,12 +60,7 @@ def exact_key(
     body: Json,
 ) -> str:  # fmt: skip
     """The key of one request. `family` names the kind of endpoint that answers (dialect and route)."""
-    kept = sorted(
-        (name, value)
-        for name, value in headers
-        if name not in HEADERS_LEFT_OUT and not name.startswith(PREFIXES_LEFT_OUT)
-    )
+    kept = sorted(item for item in headers if _counts(item[0]))
     asked = {name: value for name, value in body.items() if name not in BODY_LEFT_OUT}
     parts = [VERSION, credential, method, origin, path, query, family, kept, asked]
-    canonical = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(_canonical(parts).encode(), digest_size=16).hexdigest()

@@ -46,25 +46,25 @@ class AnthropicMessages:
             return None
         return message if all(_join(message, event) for event in found[1:]) else None
 
-    def serves(self, answer: Json, body: Json) -> bool:
+    def serves(self, has_usage: bool, body: Json) -> bool:
         return True
 
-    def replay(self, answer: Json, body: Json, fresh_id: str, now: int) -> bytes:
-        fresh = {**answer, "id": f"msg_{fresh_id}"}
-        if not body.get("stream"):
-            return sse.dumps(fresh)
-        begun = {**fresh, "content": [], "stop_reason": None, "stop_sequence": None}
-        begun["usage"] = {**fresh["usage"], "output_tokens": 0}
+    def fresh(self, body: Json, fresh_id: str, now: int) -> Json:
+        return {"id": f"msg_{fresh_id}"}
+
+    def replay(self, answer: Json, body: Json) -> bytes:
+        begun = {**answer, "content": [], "stop_reason": None, "stop_sequence": None}
+        begun["usage"] = {**answer["usage"], "output_tokens": 0}
         steps: list[dict[str, Any]] = [{"type": "message_start", "message": begun}]
-        for n, block in enumerate(fresh["content"]):
+        for n, block in enumerate(answer["content"]):
             delta = {"type": "text_delta", "text": block["text"]}
             steps += [
                 {"type": "content_block_start", "index": n, "content_block": {**block, "text": ""}},
                 {"type": "content_block_delta", "index": n, "delta": delta},
                 {"type": "content_block_stop", "index": n},
             ]
-        ended = {"stop_reason": fresh["stop_reason"], "stop_sequence": fresh.get("stop_sequence")}
-        steps += [{"type": "message_delta", "delta": ended, "usage": fresh["usage"]}, {"type": "message_stop"}]
+        ended = {"stop_reason": answer["stop_reason"], "stop_sequence": answer.get("stop_sequence")}
+        steps += [{"type": "message_delta", "delta": ended, "usage": answer["usage"]}, {"type": "message_stop"}]
         return b"".join(sse.event(step, step["type"]) for step in steps)
 
 

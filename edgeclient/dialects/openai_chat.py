@@ -44,16 +44,17 @@ class OpenAIChat:
         answer |= {"object": "chat.completion", "choices": [choices[n] for n in sorted(choices)]}
         return answer | ({"usage": usage} if usage else {})
 
-    def serves(self, answer: Json, body: Json) -> bool:
-        return bool(answer.get("usage")) or bool(body.get("stream") and not _with_usage(body))
+    def serves(self, has_usage: bool, body: Json) -> bool:
+        return has_usage or bool(body.get("stream") and not _with_usage(body))
 
-    def replay(self, answer: Json, body: Json, fresh_id: str, now: int) -> bytes:
-        fresh = {**answer, "id": f"chatcmpl-{fresh_id}", "created": now}
-        if not body.get("stream"):
-            return sse.dumps(fresh)
-        usage = fresh.pop("usage", None)
-        choices = fresh.pop("choices")
-        head = {**fresh, "object": "chat.completion.chunk"} | ({"usage": None} if _with_usage(body) else {})
+    def fresh(self, body: Json, fresh_id: str, now: int) -> Json:
+        return {"id": f"chatcmpl-{fresh_id}", "created": now}
+
+    def replay(self, answer: Json, body: Json) -> bytes:
+        rest = dict(answer)
+        usage = rest.pop("usage", None)
+        choices = rest.pop("choices")
+        head = {**rest, "object": "chat.completion.chunk"} | ({"usage": None} if _with_usage(body) else {})
         out = []
         for choice in choices:
             n, message = choice["index"], choice["message"]

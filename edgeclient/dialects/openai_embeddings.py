@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..values import Json
-from . import sse
 
 
 class OpenAIEmbeddings:
@@ -24,8 +23,11 @@ class OpenAIEmbeddings:
     def whole(self, events: bytes) -> Json | None:
         return None
 
-    def serves(self, answer: Json, body: Json) -> bool:
+    def serves(self, has_usage: bool, body: Json) -> bool:
         return True
 
-    def replay(self, answer: Json, body: Json, fresh_id: str, now: int) -> bytes:
-        return sse.dumps(answer)
+    def fresh(self, body: Json, fresh_id: str, now: int) -> Json:
+        return {}
+
+    def replay(self, answer: Json, body: Json) -> bytes:
+        raise ValueError("embeddings are never streamed")

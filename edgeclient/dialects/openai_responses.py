@@ -32,22 +32,22 @@ class OpenAIResponses:
         answer = last.get("response")
         return answer if last.get("type") == "response.completed" and isinstance(answer, dict) else None
 
-    def serves(self, answer: Json, body: Json) -> bool:
+    def serves(self, has_usage: bool, body: Json) -> bool:
         return not body.get("background") and not body.get("conversation")  # both change state at the provider
 
-    def replay(self, answer: Json, body: Json, fresh_id: str, now: int) -> bytes:
+    def fresh(self, body: Json, fresh_id: str, now: int) -> Json:
         # A stored response's id is a handle (`previous_response_id`, `responses.retrieve`): a new one would name nothing.
-        fresh = {**answer, "created_at": now} | ({"id": f"resp_{fresh_id}"} if body.get("store") is False else {})
-        if not body.get("stream"):
-            return sse.dumps(fresh)
-        begun = {**fresh, "status": "in_progress", "output": [], "usage": None, "completed_at": None}
+        return {"created_at": now} | ({"id": f"resp_{fresh_id}"} if body.get("store") is False else {})
+
+    def replay(self, answer: Json, body: Json) -> bytes:
+        begun = {**answer, "status": "in_progress", "output": [], "usage": None, "completed_at": None}
         steps: list[dict[str, Any]] = [
             {"type": "response.created", "response": begun},
             {"type": "response.in_progress", "response": begun},
         ]
-        for n, item in enumerate(fresh["output"]):
+        for n, item in enumerate(answer["output"]):
             steps += _item(n, item)
-        steps.append({"type": "response.completed", "response": fresh})
+        steps.append({"type": "response.completed", "response": answer})
         return b"".join(sse.event({**step, "sequence_number": n}, step["type"]) for n, step in enumerate(steps))
 
 

@@ -40,9 +40,15 @@ def parsed(body: bytes) -> list[dict[str, Any]] | None:
     return found
 
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def dumps(value: Any) -> bytes:
-    """Compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """Compact JSON in UTF-8. A lone surrogate, which UTF-8 cannot hold, stays escaped as JSON has it."""
+    try:
+        return _compact(value).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def event(value: Any, name: str = "") -> bytes:

@@ -7,6 +7,7 @@ aimed elsewhere; an endpoint then gets the key it was given, in the header in wh
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 CALLERS = ("authorization", "x-api-key", "api-key")  # where the SDKs put the caller's own key
@@ -18,9 +19,10 @@ _SECRET = re.compile(r"auth|key|token|secret|cookie|credential|password|signatur
 def replace(headers: Any, key: Any, sdk: str) -> None:
     """Make a request's headers fit for an endpoint with `key` (a settings `Key`). `headers` is changed in place."""
     passes = key is not None and key.passes_through
-    place = next((name for name in CALLERS if name in headers), "")
-    for name in [name for name in headers if _is_secret(name)]:
-        if not (passes and name in CALLERS):
+    secrets = [name for name in map(lower, (name for name, _ in headers.raw)) if _is_secret(name)]
+    place = next((name for name in CALLERS if name in secrets), "")
+    for name in secrets:
+        if not (passes and name in CALLERS) and name in headers:
             del headers[name]
     if passes:
         return
@@ -33,5 +35,12 @@ def replace(headers: Any, key: Any, sdk: str) -> None:
         headers[place or "authorization"] = f"Bearer {secret}" if bearer else secret
 
 
+@lru_cache(maxsize=1024)
+def lower(name: bytes) -> str:
+    """A header's name as the pipeline writes it."""
+    return name.decode("latin-1").lower()
+
+
+@lru_cache(maxsize=1024)
 def _is_secret(name: str) -> bool:
     return name not in _HARMLESS and not name.startswith("x-stainless-") and _SECRET.search(name) is not None

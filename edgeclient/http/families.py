@@ -5,7 +5,6 @@ A request tells its family by its module, so no family is imported here and one 
 
 from __future__ import annotations
 
-import copy
 import datetime
 import errno
 import json
@@ -13,7 +12,8 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from .. import noting as said
@@ -26,52 +26,73 @@ _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
 
 def family_of(native: Any) -> Any:
     """The module (httpx or httpx2) whose request or response this is, subclasses included."""
-    for kind in type(native).__mro__:
-        root = kind.__module__.partition(".")[0]
+    kind: Any = type(native)
+    return sys.modules[_family_name(kind)]
+
+
+@lru_cache(maxsize=64)
+def _family_name(kind: type) -> str:
+    for parent in kind.__mro__:
+        root = parent.__module__.partition(".")[0]
         if root in ("httpx2", "httpx"):
-            return sys.modules[root]
-    raise TypeError(f"neither an httpx nor an httpx2 object: {type(native)!r}")
+            return root
+    raise TypeError(f"neither an httpx nor an httpx2 object: {kind!r}")
 
 
-def read_request(
-    native: Any, *, sdk: str, base_url: Any, default_origin: bool, live: bool | None, hidden: bool = False
-) -> Request | None:
-    """What the pipeline wants to know of a request; None when it is not below `base_url`.
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A client's base URL, taken apart once."""
+
+    sdk: str  # "openai" | "anthropic" | "" when only the URL is known
+    is_default: bool  # the SDK's own origin
+    origin: str  # without its last slash
+    scheme: str
+    host: str
+    port: int | None
+    folder: str  # its path, with its last slash
+
+
+def base_of(url: Any, sdk: str, default: str) -> Base:
+    """Takes a family's URL apart; `default` is the SDK's own origin."""
+    origin, folder = str(url).rstrip("/"), url.path.rstrip("/") + "/"
+    return Base(sdk, origin == default, origin, url.scheme, url.host, url.port, folder)
+
+
+def read_request(native: Any, base: Base, *, live: bool | None, hidden: bool = False) -> Request | None:
+    """What the pipeline wants to know of a request; None when it is not below the base URL.
 
     `hidden`: the credential is not in the request yet (an auth flow adds it), so nobody can tell callers apart by it.
     """
     url = native.url
-    if (url.scheme, url.host, url.port) != (base_url.scheme, base_url.host, base_url.port):
-        return None
-    base, path = base_url.path.rstrip("/"), url.path
-    if not path.startswith(f"{base}/"):
+    path = url.path
+    if not path.startswith(base.folder) or (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port):
         return None
     try:
         body = native.content
     except Exception:  # the family's RequestNotRead: an upload that streams, or a body given as an iterator
         body = b""
-    headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in native.headers.raw]
+    headers = [(credentials.lower(name), value.decode("latin-1")) for name, value in native.headers.raw]
     signed = any(name == "authorization" and value.startswith("AWS4-") for name, value in headers)
     return Request(
-        sdk=sdk,
+        sdk=base.sdk,
         method=native.method,
-        origin=str(base_url).rstrip("/"),
-        path=path[len(base) :],
+        origin=base.origin,
+        path=path[len(base.folder) - 1 :],
         query=url.query.decode("ascii", "replace"),
         headers=[item for item in headers if item[0] not in credentials.CALLERS] if hidden else headers,
         body=body,
         live=live,
-        default_origin=default_origin,
+        default_origin=base.is_default,
         fixed=hidden or signed,
     )
 
 
-def without(native: Any, taken_out: tuple[str, ...]) -> Any:
+def without(native: Any, seen: Request, taken_out: tuple[str, ...]) -> Any:
     """The request, or a copy of it without these headers when it has any of them."""
-    present = [name for name in native.headers if name in taken_out or name.startswith("edge-")]
+    present = {name for name, _ in seen.headers if name in taken_out or name.startswith("edge-")}
     if not present:
         return native
-    lighter = copy.copy(native)
+    lighter = _copied(native)
     lighter.headers = native.headers.copy()
     for name in present:
         del lighter.headers[name]
@@ -85,7 +106,7 @@ def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, con
     """
     family = family_of(native)
     url = _url(family, endpoint.base(sdk) + path, native.url.query)
-    aimed = copy.copy(native)
+    aimed = _copied(native)
     aimed.url = url
     aimed.headers = native.headers.copy()
     credentials.replace(aimed.headers, endpoint.key, sdk)
@@ -97,6 +118,13 @@ def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, con
         aimed.extensions = {**native.extensions, "timeout": timeout}
     name_there = endpoint.models.get(model, model) if endpoint.models is not None else model
     return aimed if name_there == model else _renamed(family, aimed, name_there)
+
+
+def _copied(native: Any) -> Any:
+    """A shallow copy. `copy.copy` would go through the family's pickling, which drops stream and extensions."""
+    copied = object.__new__(type(native))
+    copied.__dict__.update(native.__dict__)
+    return copied
 
 
 @cache
@@ -185,14 +213,15 @@ def hand_over(reply: Reply, request: Any, *, live: bool, is_async: bool) -> Any:
 
 def _made(reply: Reply, request: Any, *, live: bool) -> Any:
     """A response out of the cache. `live`: still to be read, as the caller of a stream expects."""
-    family = family_of(request)
-    body = reply.body or b""
-    headers = [*reply.headers, (b"content-length", str(len(body)).encode())]
-    native = family.Response(reply.status, headers=headers, stream=family.ByteStream(body), request=request)
-    _annotate(native, reply.notes)
-    native.elapsed = datetime.timedelta(milliseconds=(reply.notes.took_ms or 0.0) if reply.notes else 0.0)
-    if not live:
-        native.read()
+    family, body, notes = family_of(request), reply.body or b"", reply.notes
+    headers = [*reply.headers, (b"content-length", b"%d" % len(body))]
+    if notes is not None:
+        headers += [(name.encode(), value.encode()) for name, value in said.headers(notes)]
+    content = {"stream": family.ByteStream(body)} if live else {"content": body}
+    native = family.Response(
+        reply.status, headers=headers, request=request, extensions={"edgeclient": notes}, **content
+    )
+    native.elapsed = datetime.timedelta(milliseconds=(notes.took_ms or 0.0) if notes is not None else 0.0)
     return native
 
 
@@ -208,9 +237,8 @@ def _annotate(native: Any, notes: said.Notes | None) -> None:
     if notes is None:
         return
     native.extensions["edgeclient"] = notes
-    for name, value in said.headers(notes):
-        before = native.headers.get(name)
-        native.headers[name] = value if before is None else f"{before}, {value}"
+    ours = [(name.encode(), value.encode()) for name, value in said.headers(notes)]
+    native.headers = type(native.headers)([*native.headers.raw, *ours])  # a list field may come in several lines
 
 
 def protocol_error(native: Any, why: str) -> BaseException:
@@ -219,13 +247,13 @@ def protocol_error(native: Any, why: str) -> BaseException:
     return error
 
 
-def default_url(native: Any, origins: dict[str, str]) -> tuple[str, Any]:
-    """Which SDK's own origin a request goes to, and that origin's URL; ("", the root of its host) when to none."""
+def base_of_request(native: Any, origins: dict[str, str]) -> Base:
+    """The base URL of a request whose client is not known: an SDK's own origin, else the root of its host."""
     family, address = family_of(native), str(native.url)
     for sdk, origin in origins.items():
         if address.startswith(f"{origin}/"):
-            return sdk, _url(family, origin, b"")
-    return "", native.url.copy_with(path="/", query=None)
+            return base_of(_url(family, origin, b""), sdk, origin)
+    return base_of(native.url.copy_with(path="/", query=None), "", "")
 
 
 def through(client: Any, wrap: Callable[[Any], Any]) -> Any:

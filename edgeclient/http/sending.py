@@ -36,27 +36,29 @@ def open_door(
     edge: ActiveEdge, client: Any, request: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any
 ) -> tuple[Call, Door] | None:
     """The call that a request of an SDK client is, and its door; None when it is none of ours (another host, a redirect)."""
-    base_url = client.base_url
     http_client = client._client
     hidden = (
         "auth" in kwargs
         or getattr(http_client, "auth", None) is not None
         or getattr(client, "_workload_identity_auth", None) is not None
     )
-    seen = families.read_request(
-        request,
-        sdk=sdk,
-        base_url=base_url,
-        default_origin=str(base_url).rstrip("/") == DEFAULT_ORIGINS[sdk],
-        live=stream,
-        hidden=hidden,
-    )
+    seen = families.read_request(request, _base(client, sdk), live=stream, hidden=hidden)
     if seen is None:
         return None
     call = pipeline.classify(seen, edge.policies)
     dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
-    native = families.without(request, edge.taken_out)
+    native = families.without(request, seen, edge.taken_out)
     return call, Door(native, forward, dispatch, edge.prober, edge.reads_kernel)
+
+
+def _base(client: Any, sdk: str) -> families.Base:
+    """The client's base URL, taken apart once and kept with the client while it is the same object."""
+    url = client.base_url
+    kept = client.__dict__.get("_edge_base")
+    if kept is None or kept[0] is not url:
+        kept = client.__dict__["_edge_base"] = url, families.base_of(url, sdk, DEFAULT_ORIGINS[sdk])
+    base: families.Base = kept[1]
+    return base
 
 
 def send(

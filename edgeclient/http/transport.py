@@ -26,12 +26,11 @@ class _Wrapped:
         self._edge: Any = edge if edge is not None else default_edge()
 
     def _open(self, request: Any, forward: Any) -> tuple[Call, Door] | None:
-        sdk, base_url = families.default_url(request, DEFAULT_ORIGINS)
-        seen = families.read_request(request, sdk=sdk, base_url=base_url, default_origin=bool(sdk), live=None)
+        seen = families.read_request(request, families.base_of_request(request, DEFAULT_ORIGINS), live=None)
         if seen is None:
             return None
         call = pipeline.classify(seen, self._edge.policies)
-        native = families.without(request, self._edge.taken_out)
+        native = families.without(request, seen, self._edge.taken_out)
         return call, Door(native, forward, forward, self._edge.prober, self._edge.reads_kernel)
 
 

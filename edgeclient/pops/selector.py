@@ -70,6 +70,8 @@ class Selector:
         an endpoint whose last attempt failed is among the second.
         """
         with self._lock:
+            if len(candidates) == 1 and self._track(candidates[0]).health.state(now) is State.READY and not again:
+                return [*candidates], []
             ranked = sorted(enumerate(candidates), key=lambda numbered: self._rank(numbered[1], numbered[0], now))
             order = self._keep_current([endpoint for _, endpoint in ranked], now)
             spared = {e.name for e in order if self._is_out(e, now) or (again and self._track(e).health.suspect)}
