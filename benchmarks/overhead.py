@@ -36,7 +36,11 @@ ANSWER = json.dumps(
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "It takes two to three working days. " * 8, "refusal": None},
+                "message": {
+                    "role": "assistant",
+                    "content": "It takes two to three working days. " * 8,
+                    "refusal": None,
+                },
                 "logprobs": None,
                 "finish_reason": "stop",
             }
@@ -73,7 +77,10 @@ def question(new: bool) -> dict[str, Any]:
     global _asked
     _asked += new
     text = f"How long does a transfer to another bank take? (customer {_asked if new else 0})"
-    return {"model": "gpt-4o", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}]}
+    return {
+        "model": "gpt-4o",
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}],
+    }
 
 
 class AtOnce(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
@@ -145,7 +152,10 @@ def main() -> None:
         at_once = {"api_key": "k"}
         found = {
             "miss, sync": compare(
-                sync_block(openai.OpenAI(**plain), True), sync_block(edge.OpenAI(api_key="k"), True), said.rounds, said.calls
+                sync_block(openai.OpenAI(**plain), True),
+                sync_block(edge.OpenAI(api_key="k"), True),
+                said.rounds,
+                said.calls,
             ),
             "miss, async": compare(
                 async_block(loop, openai.AsyncOpenAI(**plain), True),
@@ -160,7 +170,9 @@ def main() -> None:
                 said.calls,
             ),
             "hit, async": compare(
-                async_block(loop, openai.AsyncOpenAI(**at_once, http_client=httpx2.AsyncClient(transport=AtOnce())), False),
+                async_block(
+                    loop, openai.AsyncOpenAI(**at_once, http_client=httpx2.AsyncClient(transport=AtOnce())), False
+                ),
                 async_block(loop, edge.AsyncOpenAI(api_key="k"), False),
                 said.rounds,
                 said.calls,

@@ -21,7 +21,7 @@ from .http.transport import AsyncEdgeTransport, EdgeTransport
 from .pipeline import Policies
 from .pops.prober import Prober
 from .pops.selector import EndpointStatus, Selector
-from .settings import load
+from .settings import load, normal
 from .telemetry.events import Event, Hook, Telemetry
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Edge:
         self.policies = Policies(
             settings=self.settings,
             endpoints=endpoints_now,
+            origins=frozenset(map(normal, self.settings.origins)),
             selector=Selector(endpoints_now, rng, probing=self.settings.probe),
             store=MemoryStore(self.settings.cache.max_bytes) if cache_on else None,
             flights=Flights(),

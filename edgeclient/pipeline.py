@@ -40,6 +40,7 @@ class Policies:
 
     settings: Settings
     endpoints: tuple[Endpoint, ...]
+    origins: frozenset[str]  # whose calls may be re-routed, besides the SDKs' own
     selector: Selector
     store: Store | None  # None: the cache is off
     flights: Flights
@@ -52,7 +53,7 @@ def classify(request: Request, edge: Policies) -> Call:
     found = dialect_of(request.method, request.path)
     body = _object(request.body) if found is not None and request.sdk in ("", found[0]) else None
     retry, idempotent = _sdk_words(request)
-    own = not request.fixed and (request.default_origin or request.origin in edge.settings.origins)
+    own = not request.fixed and (request.default_origin or request.origin in edge.origins)
     if found is None or body is None:
         live = True if request.live is None else request.live
         return Call(

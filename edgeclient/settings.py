@@ -235,6 +235,15 @@ def _resolve(settings: Settings, sources: Mapping[str, str]) -> tuple[Resolved, 
     return found
 
 
+def normal(url: str) -> str:
+    """A base URL in the one spelling that is compared: host in lower case, no default port, no last slash."""
+    parts = urlsplit(url)
+    host, default = (parts.hostname or ""), {"http": 80, "https": 443}.get(parts.scheme)
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
+
+
 def _serves(endpoint: Resolved, model: str, route: str) -> bool:
     right_route = endpoint.route is None or endpoint.route.value == route
     return right_route and (endpoint.models is None or model in endpoint.models)
