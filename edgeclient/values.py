@@ -59,7 +59,7 @@ ORIGIN = Endpoint("origin")
 
 @value
 class Request:
-    """What a door read from the native request. Header names are lower case."""
+    """What a door read from the native request. `headers` are those that mean something here, in lower case."""
 
     sdk: str  # "openai" | "anthropic" | "" when only the URL is known
     method: str
@@ -204,7 +204,7 @@ class Entry:
     """
 
     key: str
-    body: bytes  # the answer as JSON, without what `Dialect.fresh` gives anew
+    body: bytes  # the answer as JSON
     has_usage: bool
     headers: tuple[tuple[bytes, bytes], ...]
     size: int
@@ -213,3 +213,4 @@ class Entry:
     id: str = ""  # the provider's own id of the answer
     endpoint: str = ""
     pop: str = ""
+    rest: bytes = field(default=b"", compare=False)  # the body without what is new with each answer, once it was asked for

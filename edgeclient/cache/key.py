@@ -43,15 +43,20 @@ _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(","
 
 
 @lru_cache(maxsize=1024)
-def _counts(header: str) -> bool:
+def counts(header: str) -> bool:
+    """True for a header that can change an answer: everything but the lists above."""
     return header not in HEADERS_LEFT_OUT and not header.startswith(PREFIXES_LEFT_OUT)
 
 
 def credential_digest(headers: Sequence[tuple[str, str]]) -> str:
     """Tells callers apart without telling their keys; "" when no credential is to be seen."""
-    shown = sorted(f"{name}:{value}" for name, value in headers if name in CREDENTIALS and value)
-    if not shown:
-        return ""
+    shown = tuple(item for item in headers if item[0] in CREDENTIALS and item[1])
+    return _digest(shown) if shown else ""
+
+
+@lru_cache(maxsize=64)
+def _digest(credentials: tuple[tuple[str, str], ...]) -> str:
+    shown = sorted(f"{name}:{value}" for name, value in credentials)
     return hashlib.blake2b("\n".join(shown).encode(), digest_size=16, person=b"edgeclient-cred").hexdigest()
 
 
@@ -60,7 +65,7 @@ def exact_key(
     body: Json,
 ) -> str:  # fmt: skip
     """The key of one request. `family` names the kind of endpoint that answers (dialect and route)."""
-    kept = sorted(item for item in headers if _counts(item[0]))
+    kept = sorted(item for item in headers if counts(item[0]))
     asked = {name: value for name, value in body.items() if name not in BODY_LEFT_OUT}
     parts = [VERSION, credential, method, origin, path, query, family, kept, asked]
     return hashlib.blake2b(_canonical(parts).encode(), digest_size=16).hexdigest()

@@ -27,10 +27,9 @@ def entry_of(
     if answer is None or not call.dialect.storable(answer):
         return None
     kept = tuple((name.lower(), value) for name, value in headers if name.lower() in _KEPT_HEADERS)
-    given_anew = call.dialect.fresh(call.body, "", 0).keys()
     return Entry(
         key=call.key,
-        body=_dumps({name: member for name, member in answer.items() if name not in given_anew}),
+        body=_dumps(answer) if call.streamed else body,
         has_usage=bool(answer.get("usage")),
         headers=kept,
         size=len(body) + 512,
@@ -56,9 +55,18 @@ def usable(entry: Entry, call: Call, now: float) -> bool:
 def render(entry: Entry, call: Call, wall_s: float) -> bytes:
     """The entry's answer for this call: a new id, created now. `wall_s` is wall-clock time."""
     assert call.dialect is not None
-    fresh = _dumps(call.dialect.fresh(call.body, os.urandom(12).hex(), int(wall_s)))
-    body = entry.body if len(fresh) <= 2 else fresh[:-1] + b"," + entry.body[1:]
-    return call.dialect.replay(json.loads(body), call.body) if call.streamed else body
+    fresh = call.dialect.fresh(call.body, os.urandom(12).hex(), int(wall_s))
+    if call.streamed:
+        return call.dialect.replay({**json.loads(entry.body), **fresh}, call.body)
+    return _dumps(fresh)[:-1] + b"," + _rest(entry, fresh) if fresh else entry.body
+
+
+def _rest(entry: Entry, fresh: Json) -> bytes:
+    """The answer's members that stay as they were, without the opening brace; made at an entry's first hit, and kept."""
+    if not entry.rest:
+        kept = {name: member for name, member in json.loads(entry.body).items() if name not in fresh}
+        object.__setattr__(entry, "rest", _dumps(kept)[1:])  # two threads may both do it: they write the same
+    return entry.rest
 
 
 def _dumps(value: Json) -> bytes:

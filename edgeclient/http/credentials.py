@@ -19,7 +19,7 @@ _SECRET = re.compile(r"auth|key|token|secret|cookie|credential|password|signatur
 def replace(headers: Any, key: Any, sdk: str) -> None:
     """Make a request's headers fit for an endpoint with `key` (a settings `Key`). `headers` is changed in place."""
     passes = key is not None and key.passes_through
-    secrets = [name for name in map(lower, (name for name, _ in headers.raw)) if _is_secret(name)]
+    secrets = [name for raw, _ in headers.raw if (name := _secret(raw))]
     place = next((name for name in CALLERS if name in secrets), "")
     for name in secrets:
         if not (passes and name in CALLERS) and name in headers:
@@ -42,5 +42,7 @@ def lower(name: bytes) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _is_secret(name: str) -> bool:
-    return name not in _HARMLESS and not name.startswith("x-stainless-") and _SECRET.search(name) is not None
+def _secret(raw: bytes) -> str:
+    """A header's name if it may carry a secret, else ""."""
+    name = lower(raw)
+    return "" if name in _HARMLESS or name.startswith("x-stainless-") or not _SECRET.search(name) else name

@@ -13,12 +13,13 @@ import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from .. import noting as said
 from ..pops.rtt import of_kernel
 from ..values import Endpoint, Failure, Reply, Request
+from ..cache.key import CREDENTIALS, counts
 from . import bodies, credentials, sockets
 
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
@@ -71,7 +72,7 @@ def read_request(native: Any, base: Base, *, live: bool | None, hidden: bool = F
         body = native.content
     except Exception:  # the family's RequestNotRead: an upload that streams, or a body given as an iterator
         body = b""
-    headers = [(credentials.lower(name), value.decode("latin-1")) for name, value in native.headers.raw]
+    headers = [(name, value.decode("latin-1")) for raw, value in native.headers.raw if (name := _meaning(raw))]
     signed = any(name == "authorization" and value.startswith("AWS4-") for name, value in headers)
     return Request(
         sdk=base.sdk,
@@ -85,6 +86,14 @@ def read_request(native: Any, base: Base, *, live: bool | None, hidden: bool = F
         default_origin=base.is_default,
         fixed=hidden or signed,
     )
+
+
+@lru_cache(maxsize=1024)
+def _meaning(raw: bytes) -> str:
+    """A header's name in lower case if it means something to the pipeline, else "" (most of an SDK's headers do not)."""
+    name = credentials.lower(raw)
+    ours = name in ("cache-control", "idempotency-key", "x-stainless-retry-count") or name.startswith("edge-")
+    return name if ours or name in CREDENTIALS or counts(name) else ""
 
 
 def without(native: Any, seen: Request, taken_out: tuple[str, ...]) -> Any:
@@ -127,7 +136,7 @@ def _copied(native: Any) -> Any:
     return copied
 
 
-@cache
+@lru_cache(maxsize=256)
 def _url(family: Any, address: str, query: bytes) -> Any:
     url = family.URL(address)
     return url.copy_with(query=query) if query else url

@@ -1,0 +1,39 @@
+"""The promises that need a network: runs the benchmark programs, short, and believes their exit status."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgeclient.lab import best_mode
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(program: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / program), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_call_fails_that_plain_would_have_answered_when_the_nearest_pop_is_killed():
+    run("kill.py", "--times", "3", "--calls", "60")
+
+
+@pytest.mark.slow
+def test_no_call_fails_in_twenty_kills_with_two_hundred_calls_under_way():
+    run("kill.py", "--times", "20", "--calls", "200")
+
+
+@pytest.mark.skipif(best_mode()[0] != "tun" and not os.environ.get("CI"), reason=best_mode()[1])
+def test_calls_go_to_the_nearest_pop_and_leave_it_when_it_is_no_longer_near():
+    run("selection.py", "--calls", "60")
