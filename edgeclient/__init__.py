@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from . import anthropic, openai
     from .anthropic import Anthropic, AsyncAnthropic
     from .edge import Edge, Status
-    from .http.transport import AsyncEdgeTransport, EdgeTransport
     from .openai import AsyncOpenAI, OpenAI
     from .settings import Cache, Endpoint
     from .telemetry.events import Event
+    from .transports import AsyncEdgeTransport, EdgeTransport
 
 __version__ = "0.1.0"
 
@@ -52,8 +52,8 @@ _WHERE = {
     "Status": "edge",
     "Endpoint": "settings",
     "Cache": "settings",
-    "EdgeTransport": "http.transport",
-    "AsyncEdgeTransport": "http.transport",
+    "EdgeTransport": "transports",
+    "AsyncEdgeTransport": "transports",
     "Event": "telemetry.events",
 }
 

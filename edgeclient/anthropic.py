@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import anthropic as _sdk
 
+from .default import default_edge
 from .http.adoption import adopt, stands_for
 from .http.mirror import mirrored
 
 if TYPE_CHECKING:
     from anthropic import *  # for type checkers our classes are the SDK's: nothing about them differs
+
+    def __getattr__(name: str) -> Any: ...  # and what is not in its `__all__` is not checked
 else:
     from .http.hooks import AnthropicSeam, AsyncAnthropicSeam, count_as_base
 
     count_as_base(lambda client: stands_for(client, _sdk.Anthropic, _sdk.AsyncAnthropic))
 
-    Anthropic = adopt(_sdk.Anthropic, AnthropicSeam, __name__)
-    AsyncAnthropic = adopt(_sdk.AsyncAnthropic, AsyncAnthropicSeam, __name__)
+    Anthropic = adopt(_sdk.Anthropic, AnthropicSeam, __name__, default_edge)
+    AsyncAnthropic = adopt(_sdk.AsyncAnthropic, AsyncAnthropicSeam, __name__, default_edge)
     Client = Anthropic
     AsyncClient = AsyncAnthropic
     __all__ = list(_sdk.__all__)
@@ -36,7 +39,7 @@ else:
         """Reads what is not ours in the SDK's module."""
 
         def __getattr__(self, name: str) -> Any:
-            return mirrored(_sdk, name, _own, _seams, __name__, None)
+            return mirrored(_sdk, name, _own, _seams, __name__, default_edge, None)
 
         def __dir__(self) -> list[str]:
             return sorted({*dir(_sdk), *_own})

@@ -66,7 +66,8 @@ async def send(
         if failure is None and reply is not None:
             return reply
         sent += failure not in UNSENT
-        if not (more and sent < budget.attempts and failure is not None and may_resend(call, failure)):
+        more = more and sent < budget.attempts and rt.now() < budget.deadline
+        if not (more and failure is not None and may_resend(call, failure)):
             if reply is not None and failure is not Failure.NOT_AN_ANSWER:
                 return reply
             if reply is not None:
@@ -93,6 +94,8 @@ async def _attempt(
     status = reply.status if reply is not None else 0
     trace.add(endpoint, failure.value if failure else "ok", status)
     now = rt.now()
+    if endpoint is ORIGIN and call.keeps_origin:
+        return reply, failure, error  # a local server, say: what it does is nothing about the origin that competes
     selector.record(
         Outcome(
             endpoint,

@@ -17,7 +17,7 @@ from .cache.semantic import NoMatch
 from .cache.stores.memory import MemoryStore
 from .http import families, sockets
 from .http.adoption import bind
-from .http.transport import AsyncEdgeTransport, EdgeTransport
+from .http.transport import AsyncTransport, SyncTransport
 from .pipeline import Policies
 from .pops.prober import Prober
 from .pops.selector import EndpointStatus, Selector
@@ -30,12 +30,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("edgeclient")
 
-_UNSET: Any = object()
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "<not given>"
+
+
+_UNSET: Any = _Unset()
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What an edge knows at one moment. `counts`: calls, hit, miss, bypass, stored, attempts, failovers, errors."""
+    """What an edge knows at one moment.
+
+    `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, broken streams.
+    """
 
     endpoints: tuple[EndpointStatus, ...]
     counts: dict[str, int]
@@ -114,16 +123,17 @@ class Edge:
         """An `anthropic.AsyncAnthropic` whose calls pass this edge."""
         return self._client("anthropic", "AsyncAnthropic")(*args, **kwargs)  # type: ignore[no-any-return]
 
-    def http_client(self, family: str = "httpx2", **kwargs: Any) -> Any:
-        """A `Client` of that HTTP family ("httpx2" or "httpx") whose requests pass this edge; takes what its `Client` takes.
+    def http_client(self, family: str = "", **kwargs: Any) -> Any:
+        """A `Client` whose requests pass this edge; takes what the HTTP family's `Client` takes.
 
-        For callers that take an HTTP client and no SDK client. Redirects are followed, as in the SDKs.
+        For callers that take an HTTP client and no SDK client. `family`: "httpx2" or "httpx"; "" is the family that the
+        installed openai runs on. Redirects are followed, as in the SDKs.
         """
-        return self._http_client(family, "Client", EdgeTransport, kwargs)
+        return self._http_client(family, "Client", SyncTransport, kwargs)
 
-    def async_http_client(self, family: str = "httpx2", **kwargs: Any) -> Any:
+    def async_http_client(self, family: str = "", **kwargs: Any) -> Any:
         """The same as an `AsyncClient`."""
-        return self._http_client(family, "AsyncClient", AsyncEdgeTransport, kwargs)
+        return self._http_client(family, "AsyncClient", AsyncTransport, kwargs)
 
     # -- what it knows
 
@@ -144,11 +154,12 @@ class Edge:
         return self.policies.telemetry.events()
 
     def probe(self) -> tuple[EndpointStatus, ...]:
-        """Measure every endpoint now, and wait for it (some seconds at most); no model is called."""
-        for endpoint in self.policies.endpoints:
-            began = time.monotonic()
-            rtts = self.prober.measure(endpoint)
-            self.policies.selector.probed(endpoint, rtts, time.monotonic(), time.monotonic() - began)
+        """Measure every endpoint now, all at once, and wait for it (some seconds at most); no model is called."""
+        selector = self.policies.selector
+        self.prober.run(
+            self.policies.endpoints,
+            lambda endpoint, rtts, took_s: selector.probed(endpoint, rtts, time.monotonic(), took_s),
+        )
         return self.status().endpoints
 
     def clear_cache(self) -> None:
@@ -189,12 +200,13 @@ class Edge:
         return self._bound[name]
 
     def _http_client(self, family: str, name: str, transport: Any, kwargs: dict[str, Any]) -> Any:
+        family = family or families.of_openai()
         if family not in ("httpx2", "httpx"):
             raise ValueError(f"family is {family!r}; give 'httpx2' or 'httpx'")
         kwargs.setdefault("follow_redirects", True)
         client = getattr(importlib.import_module(family), name)(**kwargs)
         families.keep_alive(client, self.settings.keepalive_s)
-        return families.through(client, lambda inner: transport(inner, edge=self))
+        return families.through(client, lambda inner: transport(inner, self))
 
 
 _alive: weakref.WeakSet[Edge] = weakref.WeakSet()

@@ -11,11 +11,11 @@ _WHO = "edgeclient"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a call: the endpoint's name and how it ended ("ok", or a word of RFC 9209)."""
+    """One attempt of a call: where it went and how it ended."""
 
-    endpoint: str
-    outcome: str
-    status: int = 0
+    endpoint: str  # its name; "origin" is the client's own
+    outcome: str  # "ok", "status" (5xx), "throttled" (429, 529), or an error type of RFC 9209, section 2.3
+    status: int = 0  # of the response; 0 when none came
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Notes:
     endpoint: str = ""  # the endpoint that answered; of a hit, the one that once did
     pop: str = ""  # the site that answered, by its code
     attempts: int = 0  # requests this call sent
-    tried: tuple[Attempt, ...] = ()
+    tried: tuple[Attempt, ...] = ()  # those requests, in order
     cache: str = "off"  # hit | miss | bypass | off
     key: str = ""  # of the exact cache; safe to log
     age_s: float | None = None  # how old a hit is
@@ -70,11 +70,17 @@ def _cache_status(notes: Notes) -> str:
     return "; ".join(words)
 
 
+def _string(text: str) -> str:
+    """A string of RFC 8941: printable ASCII in quotes."""
+    plain = "".join(c if " " <= c <= "~" else "?" for c in text)
+    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _proxy_status(attempt: Attempt) -> str:
-    words = [_WHO, f'next-hop="{attempt.endpoint}"']
+    words = [_WHO, f"next-hop={_string(attempt.endpoint)}"]
     if attempt.status:
         words.append(f"received-status={attempt.status}")
-    if attempt.outcome != "ok":
+    if attempt.outcome not in ("ok", "status", "throttled"):  # these say all by received-status
         words.append(f"error={attempt.outcome}")
     return "; ".join(words)
 
@@ -100,10 +106,12 @@ def notes(answer: object) -> Notes | None:
     kept = _beside.get(id(answer))
     if kept is not None and kept[0]() is answer:
         return kept[1]
-    for name in ("http_response", "response", "_response"):
-        native = getattr(answer, name, None)
-        if native is not None and native is not answer:
-            return notes(native)
-    extensions = getattr(answer, "extensions", None)
-    said = extensions.get(_WHO) if isinstance(extensions, dict) else None
-    return said if isinstance(said, Notes) else None
+    shown = [answer]
+    for _ in range(3):  # a helper's stream holds a stream, which holds the native response
+        for one in shown:
+            extensions = getattr(one, "extensions", None)
+            said = extensions.get(_WHO) if isinstance(extensions, dict) else None
+            if isinstance(said, Notes):
+                return said
+        shown = [getattr(one, n, None) for one in shown for n in ("http_response", "response", "_response")]
+    return None

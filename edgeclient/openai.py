@@ -13,17 +13,34 @@ from typing import TYPE_CHECKING, Any
 
 import openai as _sdk
 
+from .default import default_edge
 from .http.adoption import adopt
 from .http.mirror import mirrored
-from .surroundings import default_edge
 
 if TYPE_CHECKING:
     from openai import *  # for type checkers our classes are the SDK's: nothing about them differs
+
+    def __getattr__(name: str) -> Any: ...  # and what is not in its `__all__` is not checked
+
+    api_key: Any  # the settings of module-level use, which may be set
+    organization: Any
+    project: Any
+    base_url: Any
+    timeout: Any
+    max_retries: Any
+    default_headers: Any
+    default_query: Any
+    http_client: Any
+    api_type: Any
+    api_version: Any
+    azure_endpoint: Any
+    azure_ad_token: Any
+    azure_ad_token_provider: Any
 else:
     from .http.hooks import AsyncOpenAISeam, OpenAISeam
 
-    OpenAI = adopt(_sdk.OpenAI, OpenAISeam, __name__)
-    AsyncOpenAI = adopt(_sdk.AsyncOpenAI, AsyncOpenAISeam, __name__)
+    OpenAI = adopt(_sdk.OpenAI, OpenAISeam, __name__, default_edge)
+    AsyncOpenAI = adopt(_sdk.AsyncOpenAI, AsyncOpenAISeam, __name__, default_edge)
     Client = OpenAI
     AsyncClient = AsyncOpenAI
     __all__ = list(_sdk.__all__)
@@ -44,7 +61,7 @@ else:
             return kept[1]
         ours = _twins.get(type(theirs))
         if ours is None:
-            ours = _twins[type(theirs)] = adopt(type(theirs), OpenAISeam, __name__)
+            ours = _twins[type(theirs)] = adopt(type(theirs), OpenAISeam, __name__, default_edge)
         client = object.__new__(ours)
         # cached resources (`chat`, ...) belong to the client that made them
         resources = {
@@ -55,6 +72,7 @@ else:
         _loaded["client"] = theirs, client
         return client
 
+    _theirs = frozenset(vars(_sdk))
     _twins: dict[type, Any] = {}
     _loaded: dict[str, Any] = {}
 
@@ -62,13 +80,19 @@ else:
         """Reads and writes what is not ours in the SDK's module."""
 
         def __getattr__(self, name: str) -> Any:
-            return mirrored(_sdk, name, _own, _seams, __name__, _load_client)
+            return mirrored(_sdk, name, _own, _seams, __name__, default_edge, _load_client)
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if name in vars(_sdk) and name not in _own and not name.startswith("__"):
+            if name in _theirs and name not in _own and not name.startswith("__"):
                 setattr(_sdk, name, value)
             else:
                 super().__setattr__(name, value)
+
+        def __delattr__(self, name: str) -> None:  # mock.patch takes an attribute away and sets it again
+            if name in _theirs and name not in _own:
+                delattr(_sdk, name)
+            else:
+                super().__delattr__(name)
 
         def __dir__(self) -> list[str]:
             return sorted({*dir(_sdk), *_own})

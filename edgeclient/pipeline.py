@@ -26,7 +26,7 @@ from .pops.selector import Selector
 from .routing import routes
 from .runtime.protocol import Learn, Runtime
 from .telemetry.events import Event, Telemetry
-from .values import Call, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
+from .values import ORIGIN, Call, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -99,49 +99,49 @@ def classify(request: Request, edge: Policies) -> Call:
 async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
     """Answer a call. Raises what the plain SDK's HTTP client would raise, or RouteError under `origin="never"`."""
     began = rt.now()
-    collapsed = False
-    entry = await _recall(call, edge, rt)  # 2 exact cache
-    flight, leading = _fly(call, edge, entry)  # 3 and 4: one of the same calls at once goes, the others follow
+    reply = await _recall(call, edge, rt, began)  # 3 exact cache
+    if reply is not None:
+        return reply
+    flight, leading = _fly(call, edge)  # 4 flight: of the same calls at once one leads, the others follow
     if flight is not None and not leading:
-        collapsed = await rt.wait(flight, edge.settings.flight_wait_s)
-        entry = await _recall(call, edge, rt) if collapsed else None
+        landed = await rt.wait(flight, edge.settings.flight_wait_s)
+        reply = await _recall(call, edge, rt, began, collapsed=True) if landed else None
         flight = None  # an answer that was not stored, or not in time: on its own, and all at once
-    if entry is None and call.key and call.controls.lookup:
-        entry = edge.semantic.match(call, rt.now())  # 5 semantic cache
-    if entry is not None:
-        _land(edge, flight, stored=True)
-        return _hit(call, entry, edge, rt, began, collapsed)
-    if call.controls.only_if_cached and call.key:
-        _land(edge, flight, stored=False)
-        return _not_cached(call, edge, rt, began)
-    return await _fetch(call, edge, rt, flight, began)
+        if reply is not None:
+            return reply
+    stored = False
+    try:
+        reply = _alike(call, edge, rt, began)  # 5 semantic cache
+        if reply is None and call.controls.only_if_cached:
+            reply = _not_cached(call, edge, rt, began)
+        if reply is None:
+            reply, stored = await _fetch(call, edge, rt, began)
+        return reply
+    finally:
+        _land(edge, flight, stored=stored)
 
 
-async def _fetch(call: Call, edge: Policies, rt: Runtime, flight: Flight | None, began: float) -> Reply:
-    """Steps 6 to 9 of a call that the cache did not answer."""
+async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple[Reply, bool]:
+    """Steps 6 to 9 of a call that the cache did not answer: its reply, and whether that is in the cache now."""
     trace = Trace()
     try:
         reply = await _send(call, edge, rt, trace)  # 6 plan and 7 attempts
     except BaseException as error:
-        _land(edge, flight, stored=False)
-        notes = _notes(call, trace, rt, began)
+        notes = _notes(call, edge, trace, rt, began)
         edge.telemetry.emit(Event(rt.wall(), call.model, notes, error=type(error).__name__))
         raise
-    try:
-        pop = pop_of(reply.headers)
-        if pop is not None:
-            edge.selector.answered_at(trace.endpoint, pop.code)
-        code = pop.code if pop is not None else ""
-        stored = False
-        if reply.body is not None:
-            stored = await _keep(call, edge, rt, reply, reply.body, trace.endpoint, code)
-        elif reply.native is not None and call.dialect is not None:
-            reply.tee = _tee(call, edge, rt, reply, trace.endpoint, code)  # 8 tee
-    finally:
-        _land(edge, flight, stored=stored)
-    reply.notes = _notes(call, trace, rt, began, reply, code, stored)  # 9 notes
+    pop = pop_of(reply.headers)
+    if pop is not None:
+        edge.selector.answered_at(trace.endpoint, pop.code)
+    code = pop.code if pop is not None else ""
+    stored = False
+    if reply.body is not None:
+        stored = await _keep(call, edge, rt, reply, reply.body, trace.endpoint, code)
+    elif reply.native is not None and call.dialect is not None:
+        reply.tee = _tee(call, edge, rt, reply, trace.endpoint, code)  # 8 tee
+    reply.notes = _notes(call, edge, trace, rt, began, reply, code, stored)  # 9 notes
     edge.telemetry.emit(Event(rt.wall(), call.model, reply.notes, status=reply.status))
-    return reply
+    return reply, stored
 
 
 async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
@@ -149,7 +149,9 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     candidates: tuple[Endpoint, ...] = ()
     if call.route is not Route.DIRECT:
         candidates = routes.candidates(edge.endpoints, sdk=call.sdk, model=call.model, route=call.route)
-        rt.probe(edge.selector.due(rt.now()), _learner(edge, rt))
+        due = edge.selector.due(rt.now())
+        if due and rt.probe(due, _learner(edge, rt)):
+            edge.selector.probing(due, rt.now())
     origin = "last" if call.keeps_origin or not edge.endpoints else settings.origin
     endpoints = attempts.plan(call, candidates, edge.selector, origin, rt.now())
     if not endpoints:
@@ -169,21 +171,35 @@ def _learner(edge: Policies, rt: Runtime) -> Learn:
     return lambda endpoint, rtts, took_s: edge.selector.probed(endpoint, rtts, rt.now(), took_s)
 
 
-async def _recall(call: Call, edge: Policies, rt: Runtime) -> Entry | None:
-    """The usable entry of this call's key. A store that fails is a miss."""
+async def _recall(call: Call, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False) -> Reply | None:
+    """The answer that the exact cache has for this call. A store that fails, or a broken entry, is a miss."""
     if edge.store is None or not call.key or not call.controls.lookup:
         return None
     try:
         entry = await rt.load(edge.store, call.key)
-        return entry if entry is not None and policy.usable(entry, call, rt.now()) else None
+        if entry is None or not policy.usable(entry, call, rt.now()):
+            return None
+        return _hit(call, entry, edge, rt, began, collapsed)
     except Exception as error:
         edge.telemetry.mishap("cache load", error)
         return None
 
 
-def _fly(call: Call, edge: Policies, entry: Entry | None) -> tuple[Flight | None, bool]:
+def _alike(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply | None:
+    """The answer of an entry whose question means the same, within the stated error. A matcher that fails finds none."""
+    if not call.key or not call.controls.lookup:
+        return None
+    try:
+        entry = edge.semantic.match(call, rt.now())
+        return _hit(call, entry, edge, rt, began, False) if entry is not None else None
+    except Exception as error:
+        edge.telemetry.mishap("semantic cache", error)
+        return None
+
+
+def _fly(call: Call, edge: Policies) -> tuple[Flight | None, bool]:
     asks_alone = call.live or not call.key or not (call.controls.lookup and call.controls.store)
-    return (None, False) if entry is not None or asks_alone else edge.flights.join(call.key)
+    return (None, False) if asks_alone else edge.flights.join(call.key)
 
 
 def _land(edge: Policies, flight: Flight | None, *, stored: bool) -> None:
@@ -216,7 +232,7 @@ def _not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
     body = json.dumps(
         {"error": {"message": "only-if-cached: no fresh answer is stored", "type": "cache_miss"}}
     ).encode()
-    notes = _notes(call, Trace(), rt, began)
+    notes = _notes(call, edge, Trace(), rt, began)
     edge.telemetry.emit(Event(rt.wall(), call.model, notes, status=504))
     return Reply(504, [(b"content-type", b"application/json"), (b"x-should-retry", b"false")], body, notes=notes)
 
@@ -252,12 +268,15 @@ def _tee(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoi
     """Watches a body that goes out live: stores it when it is complete, reports the PoP when it breaks."""
     keeps = edge.store is not None and bool(call.key) and call.controls.store and reply.status == 200
     assert call.dialect is not None
+    head_at = rt.now()
 
     def on_end(body: bytes | None, error: BaseException | None) -> None:
         if error is not None:
-            now = rt.now()
-            edge.selector.record(Outcome(endpoint, Failure.TERMINATED, reply.status), now)
             edge.telemetry.count("broken streams")
+            if endpoint is not ORIGIN or not call.keeps_origin:
+                now = rt.now()
+                broke = Outcome(endpoint, Failure.TERMINATED, reply.status, took_s=now - head_at)
+                edge.selector.record(broke, now)
         if body is None or not keeps or edge.store is None:
             return
         try:
@@ -272,11 +291,19 @@ def _tee(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoi
 
 
 def _notes(
-    call: Call, trace: Trace, rt: Runtime, began: float, reply: Reply | None = None, pop: str = "", stored: bool = False
+    call: Call,
+    edge: Policies,
+    trace: Trace,
+    rt: Runtime,
+    began: float,
+    reply: Reply | None = None,
+    pop: str = "",
+    stored: bool = False,
 ) -> Notes:
+    """The notes of a call that the cache did not answer."""
     cache = "off"
-    if call.key:
-        cache = "miss" if call.controls.lookup else "bypass"
+    if edge.store is not None and call.dialect is not None:
+        cache = "miss" if call.key and call.controls.lookup else "bypass"
     rtt_s = reply.rtt_s if reply is not None else None
     return Notes(
         route=call.route.value,
@@ -289,6 +316,7 @@ def _notes(
         rtt_ms=None if rtt_s is None else rtt_s * 1e3,
         took_ms=(rt.now() - began) * 1e3,
         stored=stored,
+        ttl_s=edge.settings.cache.ttl_s if stored else None,
     )
 
 
@@ -304,7 +332,7 @@ def _sdk_words(request: Request) -> tuple[int, bool]:
     """Which retry of the SDK this is, and whether the caller gave an idempotency key."""
     retry, idempotent = 0, False
     for name, value in request.headers:
-        if name == "x-stainless-retry-count" and value.isdecimal():
+        if name == "x-stainless-retry-count" and value.isdecimal() and len(value) < 4:
             retry = int(value)
         elif name == "idempotency-key":
             idempotent = True

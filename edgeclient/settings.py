@@ -6,13 +6,14 @@ the three sources are merged here and not by a settings library. Nothing imports
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -20,8 +21,10 @@ from pydantic.dataclasses import dataclass
 
 from .errors import SettingsError
 from .surroundings import FILE_VARIABLE, PREFIX, settings_file
+from .values import ORIGIN, Route
 from .values import Endpoint as Resolved
-from .values import Route
+
+T = TypeVar("T")
 
 _strict = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
@@ -48,6 +51,22 @@ class Key:
         return f"Key({self.said!r})"
 
 
+def _explained(kind: type[T]) -> type[T]:
+    """Lets a settings class raise SettingsError, which never shows a key, where pydantic would raise its own error."""
+    checked = kind.__init__
+
+    @functools.wraps(checked)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            checked(self, *args, **kwargs)
+        except ValidationError as error:
+            raise SettingsError("\n".join(_explain(e, {}, kind.__name__) for e in error.errors())) from None
+
+    kind.__init__ = __init__  # type: ignore[method-assign]
+    return kind
+
+
+@_explained
 @dataclass(frozen=True, config=_strict)
 class Endpoint:
     """One endpoint, as a user writes it: `Endpoint("https://fra.example.com/v1", key="env:FRA_KEY")`.
@@ -68,6 +87,7 @@ class Endpoint:
     probe: str = "/"
 
 
+@_explained
 @dataclass(frozen=True, config=_strict)
 class Cache:
     """The answer cache. `mode`: "off", "exact" or "semantic"; `ttl_s`: seconds an answer is fresh; `max_bytes`: of memory."""
@@ -190,23 +210,24 @@ def _shapes(values: dict[str, Any], sources: Mapping[str, str]) -> dict[str, Any
     endpoints = shaped.get("endpoints")
     if isinstance(endpoints, Mapping):
         endpoints = [
-            {"name": name, **entry} if isinstance(entry, Mapping) else entry for name, entry in endpoints.items()
+            {"name": name, **(entry if isinstance(entry, Mapping) else {"url": entry})}
+            for name, entry in endpoints.items()
         ]
-    if isinstance(endpoints, str):
-        raise SettingsError(f"{sources['endpoints']}: endpoints is the text {endpoints!r}; give a list")
+    if endpoints is not None and not isinstance(endpoints, (list, tuple)):
+        raise SettingsError(f"{sources['endpoints']}: endpoints is {endpoints!r}; give a list of URLs or endpoints")
     if endpoints is not None:
         shaped["endpoints"] = [{"url": e} if isinstance(e, str) else e for e in endpoints]
     return shaped
 
 
-def _explain(error: Any, sources: Mapping[str, str]) -> str:
+def _explain(error: Any, sources: Mapping[str, str], otherwise: str = "settings") -> str:
     """One validation error in one line: where it came from, which field, which value, what is wrong."""
     path = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "list[", "dict[", "tuple["))]
-    source = sources.get(path[0], "settings") if path else "settings"
+    source = sources.get(path[0], otherwise) if path else otherwise
     value = error["input"]
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # its value may be a key under a wrong name
+        return f"{source}: unknown setting {'.'.join(path)}; remove it or mend its name"
     shown = "" if "key" in path or isinstance(value, (dict, Endpoint)) else f" (got {value!r})"
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{source}: unknown setting {'.'.join(path)}{shown}; remove it or mend its name"
     return f"{source}: {'.'.join(path)}: {error['msg']}{shown}"
 
 
@@ -252,14 +273,15 @@ def _serves(endpoint: Resolved, model: str, route: str) -> bool:
 def _names(endpoints: list[Endpoint]) -> list[str]:
     """A name for each endpoint: its own, else its host, else (where hosts are equal) its URL."""
     addresses = [e.url or e.anthropic for e in endpoints]
-    hosts = [urlsplit(address).netloc for address in addresses]
-    return [
-        e.name or (hosts[n] if hosts.count(hosts[n]) == 1 else addresses[n]) or str(n) for n, e in enumerate(endpoints)
-    ]
+    shown = [Resolved("", url=address).shown() for address in addresses]
+    hosts = [text.partition("://")[2].partition("/")[0] for text in shown]
+    return [e.name or (hosts[n] if hosts.count(hosts[n]) == 1 else shown[n]) or str(n) for n, e in enumerate(endpoints)]
 
 
 def _endpoint(endpoint: Endpoint, name: str, settings: Settings, source: str, key_source: str) -> Resolved:
     where = f"{source}: endpoints.{name}"
+    if name == ORIGIN.name:
+        raise SettingsError(f"{where}: the name {name!r} stands for the client's own origin; choose another")
     if not endpoint.url and not endpoint.anthropic:
         raise SettingsError(f"{where} has no url; set endpoints.{name}.url (or .anthropic) or remove it")
     for address, what in ((endpoint.url, "url"), (endpoint.anthropic, "anthropic")):
@@ -289,6 +311,8 @@ def _check_url(address: str, where: str) -> None:
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         good = False
+    if good and (parts.query or parts.fragment):
+        raise SettingsError(f"{where} is {address!r}; paths are put behind it, so it may have no query and no fragment")
     if not good:
         raise SettingsError(
             f"{where} is {address!r}; give an http(s) URL with a host, as in https://fra.example.com/v1"

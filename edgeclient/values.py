@@ -49,6 +49,12 @@ class Endpoint:
         """The base URL for a caller of that SDK; "" when this endpoint does not speak its API."""
         return self.anthropic if sdk == "anthropic" else self.url
 
+    def shown(self) -> str:
+        """Its address without a user's name and password, fit for logs."""
+        scheme, _, rest = self.address().partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if rest else ""
+
     def address(self) -> str:
         """The URL that probes connect to."""
         return self.url or self.anthropic
@@ -142,12 +148,15 @@ class Failure(Enum):
     TERMINATED = "connection_terminated"
     READ_TIMEOUT = "connection_read_timeout"
     PROTOCOL = "http_protocol_error"
-    STATUS = "http_response_incomplete"  # a 5xx of the PoP
-    THROTTLED = "http_request_denied"  # 429
+    STATUS = "status"  # a 5xx; RFC 9209 says it by received-status alone, and so the next
+    THROTTLED = "throttled"  # 429, or 529
     NOT_AN_ANSWER = "http_response_content_type_error"  # a captive portal, broken JSON, a redirect
+    NO_KEY = "proxy_configuration_error"  # the key of this endpoint could not be read
 
 
-UNSENT = frozenset({Failure.REFUSED, Failure.CONNECT_TIMEOUT, Failure.TLS, Failure.DNS, Failure.CONNECT, Failure.POOL})
+UNSENT = frozenset(
+    {Failure.REFUSED, Failure.CONNECT_TIMEOUT, Failure.TLS, Failure.DNS, Failure.CONNECT, Failure.POOL, Failure.NO_KEY}
+)
 """Failures after which the request has certainly not reached the provider."""
 
 
@@ -213,4 +222,6 @@ class Entry:
     id: str = ""  # the provider's own id of the answer
     endpoint: str = ""
     pop: str = ""
-    rest: bytes = field(default=b"", compare=False)  # the body without what is new with each answer, once it was asked for
+    rest: bytes = field(
+        default=b"", compare=False
+    )  # the body without what is new with each answer, once it was asked for

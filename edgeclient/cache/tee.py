@@ -20,9 +20,10 @@ class Tee:
     def __init__(
         self, on_end: Callable[[bytes | None, BaseException | None], None], *, closing: bytes, limit: int
     ) -> None:
-        self._on_end, self._closing, self._left = on_end, closing, limit
+        self._on_end, self._left = on_end, limit
+        self._closing = b"\n" + closing if closing else b""  # at the start of a line: JSON holds no bare line break
         self._kept: list[bytes] = []
-        self._tail = b""
+        self._tail = b"\n"
         self.ended = False
 
     def feed(self, chunk: bytes) -> None:

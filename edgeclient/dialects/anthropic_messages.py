@@ -26,6 +26,7 @@ class AnthropicMessages:
     name = "anthropic_messages"
     closing = b"event: message_stop"
 
+    @sse.total(False)
     def storable(self, answer: Json) -> bool:
         blocks = answer.get("content")
         return (
@@ -37,6 +38,7 @@ class AnthropicMessages:
             and all(_plain(block) for block in blocks)
         )
 
+    @sse.total(None)
     def whole(self, events: bytes) -> Json | None:
         found = sse.parsed(events)
         if not found or found[0].get("type") != "message_start" or found[-1].get("type") != "message_stop":
@@ -86,7 +88,12 @@ def _join(message: dict[str, Any], event: dict[str, Any]) -> bool:
         return False
     if kind == "content_block_start":
         block = event.get("content_block")
-        if not isinstance(block, dict) or block.get("type") != "text" or event.get("index") != len(message["content"]):
+        if (
+            not isinstance(block, dict)
+            or block.get("type") != "text"
+            or not isinstance(block.get("text"), str)
+            or event.get("index") != len(message["content"])
+        ):
             return False
         message["content"].append(dict(block))
     elif kind == "content_block_delta":
@@ -99,6 +106,8 @@ def _join(message: dict[str, Any], event: dict[str, Any]) -> bool:
     elif kind == "message_delta":
         delta, usage = event.get("delta"), event.get("usage") or {}
         if not isinstance(delta, dict) or not isinstance(usage, dict):
+            return False
+        if delta.keys() & {"content", "type", "role"}:
             return False
         message.update(delta)
         message["usage"] = {**message.get("usage", {}), **usage}

@@ -17,6 +17,7 @@ class OpenAIChat:
     name = "openai_chat"
     closing = b"data: [DONE]"
 
+    @sse.total(False)
     def storable(self, answer: Json) -> bool:
         choices = answer.get("choices")
         return (
@@ -26,8 +27,11 @@ class OpenAIChat:
             and all(_finished(choice) for choice in choices)
         )
 
+    @sse.total(None)
     def whole(self, events: bytes) -> Json | None:
         chunks = sse.parsed(events)
+        if b"data: [DONE]" not in events[-64:]:
+            return None  # cut, by a proxy that closes cleanly: a choice may be missing
         if not chunks or not all(isinstance(chunk.get("choices"), list) and chunk.keys() <= _CHUNK for chunk in chunks):
             return None
         choices: dict[int, dict[str, Any]] = {}

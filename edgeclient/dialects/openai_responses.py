@@ -14,6 +14,7 @@ class OpenAIResponses:
     name = "openai_responses"
     closing = b""  # no [DONE]: the stream runs to its end, and the SDK reads it to its end
 
+    @sse.total(False)
     def storable(self, answer: Json) -> bool:
         output = answer.get("output")
         return (
@@ -26,6 +27,7 @@ class OpenAIResponses:
             and all(_plain(item) for item in output)
         )
 
+    @sse.total(None)
     def whole(self, events: bytes) -> Json | None:
         found = sse.parsed(events)
         last = found[-1] if found else {}

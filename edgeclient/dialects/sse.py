@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 DONE = b"data: [DONE]\n\n"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def total(otherwise: Any) -> Callable[[F], F]:
+    """Makes a reader of foreign JSON total: what does not have the expected shape is `otherwise`, not an error."""
+
+    def wrap(read: F) -> F:
+        @functools.wraps(read)
+        def reading(*args: Any) -> Any:
+            try:
+                return read(*args)
+            except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+                return otherwise
+
+        return reading  # type: ignore[return-value]
+
+    return wrap
 
 
 def events(body: bytes) -> Iterator[tuple[str, str]]:
@@ -32,7 +51,7 @@ def parsed(body: bytes) -> list[dict[str, Any]] | None:
             break
         try:
             value = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(value, dict):
             return None

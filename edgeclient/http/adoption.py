@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
-from ..surroundings import default_edge
 
+def adopt(sdk_class: type, seam: type, module: str, default_edge: Callable[[], Any]) -> Any:
+    """A subclass of an SDK client class with its name, its signatures, and our seam.
 
-def adopt(sdk_class: type, seam: type, module: str) -> Any:
-    """A subclass of an SDK client class with its name, its constructor's signature, and our seam."""
+    A client belongs to the edge its class is bound to, else to the default edge at its construction; its copies too.
+    """
 
     @functools.wraps(sdk_class.__init__)  # type: ignore[misc]
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -19,12 +21,23 @@ def adopt(sdk_class: type, seam: type, module: str) -> Any:
         if edge.active and kwargs.get("http_client") is None:
             edge.keep_alive(self._client)
 
+    def copying(copy: Any) -> Any:
+        @functools.wraps(copy)
+        def kept(self: Any, *args: Any, **kwargs: Any) -> Any:
+            made = copy(self, *args, **kwargs)
+            made._edge = self._edge
+            return made
+
+        return kept
+
     name = sdk_class.__name__
+    copies = {n: copying(getattr(sdk_class, n)) for n in ("copy", "with_options") if hasattr(sdk_class, n)}
     return type(
         name,
         (seam, sdk_class),
         {
             "__init__": __init__,
+            **copies,
             "__module__": module,
             "__qualname__": name,
             "__doc__": sdk_class.__doc__,

@@ -13,7 +13,9 @@ from typing import Any
 CALLERS = ("authorization", "x-api-key", "api-key")  # where the SDKs put the caller's own key
 _ACCOUNTS = ("openai-organization", "openai-project")  # name the caller's account
 _HARMLESS = ("idempotency-key", "prompt-cache-key")
-_SECRET = re.compile(r"auth|key|token|secret|cookie|credential|password|signature|session")
+_SECRET = re.compile(
+    r"auth|key|token|secret|cookie|credential|passw|signature|session|jwt|bearer|assertion|(^|[-_])(pass|pat|pwd)($|[-_])"
+)
 
 
 def replace(headers: Any, key: Any, sdk: str) -> None:
@@ -30,9 +32,18 @@ def replace(headers: Any, key: Any, sdk: str) -> None:
         if name in headers:
             del headers[name]
     secret = key.read() if key is not None else ""
+    if secret and not (secret.isascii() and secret.isprintable() and secret == secret.strip()):
+        raise ValueError("it is no header value: it has line breaks, outer spaces or characters outside ASCII")
     if secret:
         bearer = place in ("", "authorization")
         headers[place or "authorization"] = f"Bearer {secret}" if bearer else secret
+
+
+@lru_cache(maxsize=256)
+def harmless_query(query: bytes) -> bytes:
+    """A query without the parameters that may carry a secret."""
+    kept = [part for part in query.split(b"&") if not _secret(part.partition(b"=")[0])]
+    return b"&".join(kept)
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from ..pops.prober import Prober
-from ..values import ORIGIN, Call, Endpoint
+from ..runtime.protocol import AttemptFailed
+from ..values import ORIGIN, Call, Endpoint, Failure
 from . import families, sockets
 
 
@@ -23,10 +24,19 @@ class Door:
     kernel: bool  # whether RTT is read from the kernel
 
     def target(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> tuple[Callable[[Any], Any], Any]:
-        """The function that reaches this endpoint, and the request to give it."""
+        """The function that reaches this endpoint, and the request to give it.
+
+        Raises AttemptFailed when the endpoint's key cannot be read: that costs the endpoint this call, not the caller.
+        """
         if endpoint is ORIGIN:
             return self.forward, self.native
-        aimed = families.aim(self.native, endpoint, sdk=call.sdk, path=call.path, model=call.model, connect_s=connect_s)
+        try:
+            aimed = families.aim(
+                self.native, endpoint, sdk=call.sdk, path=call.path, model=call.model, connect_s=connect_s
+            )
+        except Exception as error:
+            why = f"the key of endpoint {endpoint.name!r} could not be used: {error!r}"
+            raise AttemptFailed(Failure.NO_KEY, families.connect_error(self.native, why)) from error
         return self.dispatch, aimed
 
     def believes_kernel(self, request: Any) -> bool:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import datetime
 import errno
+import importlib
 import json
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import noting as said
+from ..cache.key import CREDENTIALS, counts
 from ..pops.rtt import of_kernel
 from ..values import Endpoint, Failure, Reply, Request
-from ..cache.key import CREDENTIALS, counts
 from . import bodies, credentials, sockets
 
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
@@ -38,6 +39,25 @@ def _family_name(kind: type) -> str:
         if root in ("httpx2", "httpx"):
             return root
     raise TypeError(f"neither an httpx nor an httpx2 object: {kind!r}")
+
+
+if TYPE_CHECKING:
+    import httpx
+    import httpx2
+
+    class SyncBase(httpx.BaseTransport, httpx2.BaseTransport):  # type: ignore[misc]
+        """What our transports are to type checkers: either family's."""
+
+    class AsyncBase(httpx.AsyncBaseTransport, httpx2.AsyncBaseTransport):  # type: ignore[misc]
+        """The same for async ones."""
+
+else:
+    SyncBase = AsyncBase = object
+
+
+def of_openai() -> str:
+    """The HTTP family that the installed openai runs on."""
+    return _family_name(importlib.import_module("openai").DefaultHttpxClient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +134,7 @@ def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, con
     A copy costs an eighth of a new request and keeps its extensions (timeouts, trace).
     """
     family = family_of(native)
-    url = _url(family, endpoint.base(sdk) + path, native.url.query)
+    url = _url(family, endpoint.base(sdk) + path, credentials.harmless_query(native.url.query))
     aimed = _copied(native)
     aimed.url = url
     aimed.headers = native.headers.copy()
@@ -153,6 +173,9 @@ def _renamed(family: Any, aimed: Any, model: str) -> Any:
 def failure_of(error: BaseException) -> Failure | None:
     """What an exception says about the attempt; None when it is not the attempt's own failure (a bug, a cancellation)."""
     names = {kind.__name__ for kind in type(error).__mro__}
+    if "HTTPStatusError" in names:  # raised by a response hook of the user's HTTP client
+        status = getattr(getattr(error, "response", None), "status_code", 0)
+        return Failure.THROTTLED if status == 429 else Failure.STATUS if status >= 500 else None
     if "PoolTimeout" in names:
         return Failure.POOL
     if "ConnectTimeout" in names:
@@ -250,18 +273,27 @@ def _annotate(native: Any, notes: said.Notes | None) -> None:
     native.headers = type(native.headers)([*native.headers.raw, *ours])  # a list field may come in several lines
 
 
+def connect_error(native: Any, why: str) -> BaseException:
+    """The family's own exception for a request that could not be sent; the SDKs map it and retry."""
+    error: BaseException = family_of(native).ConnectError(why, request=native)
+    return error
+
+
 def protocol_error(native: Any, why: str) -> BaseException:
     """The family's own exception for a peer that does not speak the protocol; the SDKs map it and retry."""
     error: BaseException = family_of(native).RemoteProtocolError(why, request=native)
     return error
 
 
-def base_of_request(native: Any, origins: dict[str, str]) -> Base:
-    """The base URL of a request whose client is not known: an SDK's own origin, else the root of its host."""
+def base_of_request(native: Any, defaults: dict[str, str], listed: Iterable[str]) -> Base:
+    """The base URL of a request whose client is not known: an SDK's own origin, a listed one, else the root of its host."""
     family, address = family_of(native), str(native.url)
-    for sdk, origin in origins.items():
+    for sdk, origin in defaults.items():
         if address.startswith(f"{origin}/"):
             return base_of(_url(family, origin, b""), sdk, origin)
+    for origin in sorted(listed, key=len, reverse=True):
+        if address.startswith(f"{origin}/"):
+            return base_of(_url(family, origin, b""), "", "")
     return base_of(native.url.copy_with(path="/", query=None), "", "")
 
 

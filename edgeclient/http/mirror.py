@@ -9,7 +9,13 @@ from .adoption import adopt
 
 
 def mirrored(
-    sdk: Any, name: str, own: dict[str, Any], seams: dict[str, type], module: str, load_client: Callable[[], Any] | None
+    sdk: Any,
+    name: str,
+    own: dict[str, Any],
+    seams: dict[str, type],
+    module: str,
+    default_edge: Callable[[], Any],
+    load_client: Callable[[], Any] | None,
 ) -> Any:
     """The SDK's `name`, as the mirror shows it. Client classes that are adopted here are kept in `own`."""
     if name in own:
@@ -18,7 +24,7 @@ def mirrored(
     if isinstance(value, type):
         colour = _colour(value)
         if colour:
-            own[name] = adopt(value, seams[colour], module)
+            own[name] = adopt(value, seams[colour], module, default_edge)
             return own[name]
     elif load_client is not None and _is_proxy(value):
         own[name] = _lazily(type(value), lambda: getattr(load_client(), name))
@@ -38,4 +44,7 @@ def _colour(kind: type) -> str:
 
 
 def _is_proxy(value: Any) -> bool:
-    return any(parent.__name__ == "LazyProxy" for parent in type(value).__mro__)
+    """True for the lazy resources of module-level use; the names of openai 0.x are lazy too, and explain themselves."""
+    return type(value).__module__.endswith("._module_client") and any(
+        parent.__name__ == "LazyProxy" for parent in type(value).__mro__
+    )

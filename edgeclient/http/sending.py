@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any, Protocol
 
 from .. import pipeline
+from ..errors import RouteError
 from ..pipeline import Policies
 from ..pops.prober import Prober
 from ..runtime.protocol import run_sync
@@ -15,6 +17,7 @@ from ..values import Call
 from . import families
 from .doors import Door
 
+_SDK_ERRORS = {"openai": "OpenAIError", "anthropic": "AnthropicError"}
 DEFAULT_ORIGINS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 
 
@@ -61,6 +64,13 @@ def _base(client: Any, sdk: str) -> families.Base:
     return base
 
 
+def _as_sdk_error(error: RouteError, sdk: str) -> Exception:
+    """The same error as one of the SDK's own: SDKs wrap and retry what is not theirs, and a second try changes nothing."""
+    base = getattr(sys.modules[sdk], _SDK_ERRORS[sdk])
+    both = type("RouteError", (RouteError, base), {"__module__": RouteError.__module__})
+    return both(str(error))  # type: ignore[no-any-return]
+
+
 def send(
     edge: ActiveEdge, client: Any, request: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any
 ) -> Any:
@@ -69,7 +79,10 @@ def send(
     if opened is None:
         return forward(request)
     call, door = opened
-    reply = run_sync(pipeline.respond(call, edge.policies, ThreadRuntime(door)))
+    try:
+        reply = run_sync(pipeline.respond(call, edge.policies, ThreadRuntime(door)))
+    except RouteError as error:
+        raise _as_sdk_error(error, sdk) from None
     return families.hand_over(reply, request, live=call.live, is_async=False)
 
 
@@ -81,5 +94,8 @@ async def send_async(
     if opened is None:
         return await forward(request)
     call, door = opened
-    reply = await pipeline.respond(call, edge.policies, TaskRuntime(door))
+    try:
+        reply = await pipeline.respond(call, edge.policies, TaskRuntime(door))
+    except RouteError as error:
+        raise _as_sdk_error(error, sdk) from None
     return families.hand_over(reply, request, live=call.live, is_async=True)

@@ -11,7 +11,6 @@ from .. import pipeline
 from ..runtime.protocol import run_sync
 from ..runtime.tasks import TaskRuntime
 from ..runtime.threads import ThreadRuntime
-from ..surroundings import default_edge
 from ..values import Call
 from . import families
 from .doors import Door
@@ -21,12 +20,13 @@ from .sending import DEFAULT_ORIGINS
 class _Wrapped:
     """What both colours share."""
 
-    def __init__(self, inner: Any, *, edge: Any = None) -> None:
-        self._inner = inner
-        self._edge: Any = edge if edge is not None else default_edge()
+    def __init__(self, inner: Any, edge: Any) -> None:
+        self._inner, self._edge = inner, edge
 
     def _open(self, request: Any, forward: Any) -> tuple[Call, Door] | None:
-        seen = families.read_request(request, families.base_of_request(request, DEFAULT_ORIGINS), live=None)
+        seen = families.read_request(
+            request, families.base_of_request(request, DEFAULT_ORIGINS, self._edge.policies.origins), live=None
+        )
         if seen is None:
             return None
         call = pipeline.classify(seen, self._edge.policies)
@@ -34,11 +34,8 @@ class _Wrapped:
         return call, Door(native, forward, forward, self._edge.prober, self._edge.reads_kernel)
 
 
-class EdgeTransport(_Wrapped):
-    """A sync transport: `httpx2.Client(transport=EdgeTransport(httpx2.HTTPTransport()))`, or the same with httpx.
-
-    `edge`: an `Edge`; by default the one that the environment and `edgeclient.toml` describe.
-    """
+class SyncTransport(_Wrapped, families.SyncBase):
+    """Sends what an `httpx.Client` or an `httpx2.Client` asks for through the pipeline."""
 
     def handle_request(self, request: Any) -> Any:
         opened = self._open(request, self._inner.handle_request) if self._edge.active else None
@@ -52,7 +49,7 @@ class EdgeTransport(_Wrapped):
     def close(self) -> None:
         self._inner.close()
 
-    def __enter__(self) -> EdgeTransport:
+    def __enter__(self) -> Any:
         self._inner.__enter__()
         return self
 
@@ -60,8 +57,8 @@ class EdgeTransport(_Wrapped):
         self._inner.__exit__(*error)
 
 
-class AsyncEdgeTransport(_Wrapped):
-    """The same for async clients: `httpx2.AsyncClient(transport=AsyncEdgeTransport(httpx2.AsyncHTTPTransport()))`."""
+class AsyncTransport(_Wrapped, families.AsyncBase):
+    """The same for async clients."""
 
     async def handle_async_request(self, request: Any) -> Any:
         opened = self._open(request, self._inner.handle_async_request) if self._edge.active else None
@@ -75,7 +72,7 @@ class AsyncEdgeTransport(_Wrapped):
     async def aclose(self) -> None:
         await self._inner.aclose()
 
-    async def __aenter__(self) -> AsyncEdgeTransport:
+    async def __aenter__(self) -> Any:
         await self._inner.__aenter__()
         return self
 

@@ -47,13 +47,17 @@ class Prober:
         """In a forked child the thread of a round is gone."""
         self._running = threading.Lock()
 
+    def run(self, endpoints: Sequence[Endpoint], learn: Callable[[Endpoint, list[float], float], None]) -> None:
+        """Probe all of these at once, and wait for it: two seconds for each try at the most."""
+        threads = [threading.Thread(target=self._one, args=(e, learn), daemon=True) for e in endpoints]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
     def _round(self, due: Sequence[Endpoint], learn: Callable[[Endpoint, list[float], float], None]) -> None:
         try:
-            threads = [threading.Thread(target=self._one, args=(e, learn), daemon=True) for e in due]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            self.run(due, learn)
         finally:
             self._running.release()
 
@@ -69,18 +73,28 @@ class Prober:
             if self._source == "http":
                 return _by_http(parts.scheme, parts.hostname or "", port, endpoint.probe)
             return [self._connect(parts.hostname or "", port) for _ in range(_TRIES)]
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException, ValueError):  # ValueError: a host that is no name
             return []
 
     def _connect(self, host: str, port: int) -> float:
-        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(*address[:3]) as sock:
-            sock.settimeout(_TIMEOUT_S)
-            began = time.perf_counter()
-            sock.connect(address[4])
-            took = time.perf_counter() - began
-            measured = None if self._source == "connect" else self._kernel_rtt(sock)
-        return took if measured is None else of_kernel(*measured)
+        """The RTT of the first address that answers."""
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
+            with socket.socket(family, kind, protocol) as sock:
+                sock.settimeout(_TIMEOUT_S)
+                began = time.perf_counter()
+                try:
+                    sock.connect(address)
+                except OSError:
+                    if number == len(addresses):
+                        raise
+                    continue
+                took = time.perf_counter() - began
+                measured = None if self._source == "connect" else self._kernel_rtt(sock)
+            if measured is None and self._source == "kernel":
+                raise OSError("the kernel does not tell the round-trip time of this connection")
+            return took if measured is None else of_kernel(*measured)
+        raise OSError(f"{host} has no address")
 
 
 def _by_http(scheme: str, host: str, port: int, path: str) -> list[float]:

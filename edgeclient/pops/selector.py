@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..values import Endpoint, Failure, Outcome
+from ..values import ORIGIN, Endpoint, Failure, Outcome
 from .health import Health, State
 from .rtt import RttWindow
 
@@ -75,9 +75,12 @@ class Selector:
             ranked = sorted(enumerate(candidates), key=lambda numbered: self._rank(numbered[1], numbered[0], now))
             order = self._keep_current([endpoint for _, endpoint in ranked], now)
             spared = {e.name for e in order if self._is_out(e, now) or (again and self._track(e).health.suspect)}
-            first = next((e for e in order if e.name not in spared), None)
-            if first is not None and self._on_trial(first, now) and not self._track(first).health.take_trial(now):
-                spared.add(first.name)
+            good = [e for e in order if e.name not in spared]
+            for endpoint in good:  # a trial is for one call, and for one that needs no other endpoint before it
+                if self._on_trial(endpoint, now) and not (
+                    endpoint is good[0] and self._track(endpoint).health.take_trial(now)
+                ):
+                    spared.add(endpoint.name)
             return [e for e in order if e.name not in spared], [e for e in order if e.name in spared]
 
     def record(self, outcome: Outcome, now: float) -> None:
@@ -94,6 +97,7 @@ class Selector:
             track.failures += 1
             if outcome.failure is Failure.THROTTLED:
                 pause = _THROTTLED_S if outcome.retry_after_s is None else outcome.retry_after_s
+                track.health.give_trial_back()
                 track.throttled_until = max(track.throttled_until, now + min(pause, _LONGEST_THROTTLED_S))
             else:
                 track.health.failed(outcome.failure, began, now, self._rng)
@@ -103,15 +107,20 @@ class Selector:
         self._track(endpoint).pop = pop
 
     def due(self, now: float) -> list[Endpoint]:
-        """The endpoints to probe now; each is given out once for its turn."""
+        """The endpoints to probe now. They stay due until `probing` says that a probe of them has begun."""
         with self._lock:
             if not self._probing:
                 return []
-            due = [e for n, e in enumerate(self._by_rtt()) if self._is_due(e, n, now)]
-            for endpoint in due:
+            return [e for n, e in enumerate(self._by_rtt()) if self._is_due(e, n, now)]
+
+    def probing(self, endpoints: Sequence[Endpoint], now: float) -> None:
+        """A probe of these has begun: it is their turn's, and the trial of those in probation."""
+        with self._lock:
+            for endpoint in endpoints:
                 track = self._track(endpoint)
                 track.probe_at, track.jitter = now, self._rng.uniform(1 - _SILENT_JITTER, 1 + _SILENT_JITTER)
-            return due
+                if track.health.state(now) is State.PROBATION:
+                    track.health.take_trial(now)
 
     def probed(self, endpoint: Endpoint, rtts_s: Sequence[float], now: float, took_s: float) -> None:
         """Learn from a probe. One that failed harms nobody but an endpoint that was ejected already."""
@@ -122,7 +131,7 @@ class Selector:
             if track.health.state(now) is State.READY or not track.health.unreachable:
                 return
             if rtts_s:
-                track.health.succeeded(now - took_s)
+                track.health.reached(now - took_s)
             else:
                 track.health.failed(Failure.CONNECT, now - took_s, now, self._rng)
 
@@ -158,7 +167,8 @@ class Selector:
         """True while ejected, and then until a probe reached it where it could not be reached."""
         health = self._track(endpoint).health
         state = health.state(now)
-        return state is State.EJECTED or (state is State.PROBATION and self._probing and health.unreachable)
+        waits = self._probing and health.unreachable and endpoint is not ORIGIN  # nobody probes a client's origin
+        return state is State.EJECTED or (state is State.PROBATION and waits)
 
     def _on_trial(self, endpoint: Endpoint, now: float) -> bool:
         return self._track(endpoint).health.state(now) is State.PROBATION
@@ -182,7 +192,7 @@ class Selector:
     def _is_due(self, endpoint: Endpoint, place: int, now: float) -> bool:
         track = self._track(endpoint)
         if track.health.state(now) is State.PROBATION:
-            return track.health.unreachable and track.health.take_trial(now)
+            return track.health.unreachable and track.health.trial_is_free(now)
         if track.health.state(now) is State.EJECTED or len(self._endpoints) < 2:
             return False
         silence = (_SILENT_S if place < _BEST else _SILENT_FAR_S) * track.jitter
@@ -193,7 +203,7 @@ class Selector:
         estimate = track.rtt.estimate()
         return EndpointStatus(
             name=endpoint.name,
-            url=endpoint.address(),
+            url=endpoint.shown(),
             state=track.health.state(now).value,
             rtt_ms=None if estimate is None else estimate * 1e3,
             pop=track.pop,

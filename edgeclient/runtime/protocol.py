@@ -52,8 +52,8 @@ class Runtime(Protocol):
 
     async def save(self, store: Store, entry: Entry) -> None: ...
 
-    def probe(self, due: Sequence[Endpoint], learn: Learn) -> None:
-        """Measure endpoints beside this call. Never waits, never raises."""
+    def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
+        """Measure endpoints beside this call; False when that cannot begin now. Never waits, never raises."""
 
     def broken(self, why: str) -> BaseException:
         """The HTTP library's own exception for an answer that is none."""

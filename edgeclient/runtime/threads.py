@@ -53,8 +53,8 @@ class ThreadRuntime:
     async def save(self, store: Store, entry: Entry) -> None:
         store.save(entry, self.now())
 
-    def probe(self, due: Sequence[Endpoint], learn: Learn) -> None:
-        self.door.prober.start(due, learn)
+    def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
+        return self.door.prober.start(due, learn)
 
     def broken(self, why: str) -> BaseException:
         return families.protocol_error(self.door.native, why)

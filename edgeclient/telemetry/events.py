@@ -5,17 +5,22 @@ Nothing here ever fails a call: a hook that raises is counted, logged once, and 
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..errors import SettingsError
 from ..noting import Notes
 
 log = logging.getLogger("edgeclient")
 
 _KEPT = 1000
+_COUNTED = dict.fromkeys(
+    ("calls", "attempts", "failovers", "errors", "hit", "miss", "bypass", "stored", "broken streams"), 0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,14 @@ class Telemetry:
     """Events, counts and mishaps of one edge. Thread-safe; never raises."""
 
     def __init__(self, hooks: Sequence[Hook] = ()) -> None:
+        for hook in hooks:
+            if inspect.iscoroutinefunction(hook):
+                raise SettingsError(
+                    f"hooks: {hook!r} is async; give a plain function: it is called in sync clients too"
+                )
         self._hooks = tuple(hooks)
         self._events: deque[Event] = deque(maxlen=_KEPT)
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter(_COUNTED)
         self._mishaps: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -87,5 +97,5 @@ class Telemetry:
         """In a forked child: a new lock, and nothing of the parent's calls."""
         self._lock = threading.Lock()
         self._events.clear()
-        self._counts.clear()
+        self._counts = Counter(_COUNTED)
         self._mishaps.clear()

@@ -1,0 +1,138 @@
+"""The command `edgeclient`: reads the command line and starts what it asks for. One clear line and status 2 for bad input."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..errors import EdgeError
+
+if TYPE_CHECKING:
+    from .show import Show
+
+__all__ = ["main"]
+
+_EPILOG = """\
+edgeclient demo                          the demonstration on this machine, about half a minute, no key needed
+edgeclient demo --live                   a few questions with your own settings and keys; asks before it spends
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status. 0: done and no call failed, 1: a call failed, 2: cannot be done, 130: Ctrl-C."""
+    arguments = _parser().parse_args(argv)
+    from ..lab import LabError
+
+    try:
+        return _demo(arguments)
+    except (EdgeError, LabError, _CannotError) as error:
+        print(f"edgeclient: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("edgeclient: stopped; everything that was started is closed", file=sys.stderr)
+        return 130
+
+
+class _CannotError(Exception):
+    """What was asked cannot be done; the message says why and what to do."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edgeclient",
+        description="The OpenAI and Anthropic clients, edge-aware by one changed import.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"edgeclient {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo",
+        help="show what the library does: PoPs, cache, failover, numbers side by side",
+        description=(
+            "Asks customers' questions through both SDKs over an emulated edge (4 PoPs, a far origin), kills the nearest "
+            "PoP half-way, and compares with the plain SDKs. Nothing leaves the machine, no key is needed."
+        ),
+    )
+    demo.add_argument("--plain", action="store_true", help="plain lines; the default when the output is no terminal")
+    demo.add_argument("--json", action="store_true", help="nothing but one JSON object at the end")
+    demo.add_argument(
+        "--mode", choices=("auto", "tun", "loopback"), default="auto", help="how delays are emulated (default: auto)"
+    )
+    demo.add_argument("--questions", type=_count, metavar="N", help="how many are asked (default: 300; 20 with --live)")
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="draws other questions (default: 1)")
+    demo.add_argument(
+        "--out", type=Path, default=Path("edgeclient-demo.svg"), metavar="FILE", help="where the picture goes"
+    )
+    live = demo.add_argument_group("with your own settings and keys (costs money)")
+    live.add_argument("--live", action="store_true", help="use your settings, OPENAI_API_KEY and ANTHROPIC_API_KEY")
+    live.add_argument("--yes", action="store_true", help="do not ask before spending")
+    live.add_argument(
+        "--price-per-mtok", type=_price, metavar="PRICE", help="your price of a million tokens, for the estimate"
+    )
+    live.add_argument("--openai-model", default="gpt-4o", metavar="NAME", help="default: gpt-4o")
+    live.add_argument(
+        "--anthropic-model", default="claude-sonnet-4-6", metavar="NAME", help="default: claude-sonnet-4-6"
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if not 1 <= count <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100000")
+    return count
+
+
+def _price(text: str) -> float:
+    try:
+        price = float(text)
+    except ValueError:
+        price = -1.0
+    if not 0 <= price < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no price; give the cost of a million tokens, as in 2.50")
+    return price
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    _check_out(arguments.out)
+    show = _show(arguments)
+    if arguments.live:
+        from . import live
+
+        return live.run(live.Options.read(arguments), show)
+    show.say(f"edgeclient {__version__}, the demonstration: about half a minute; Ctrl-C ends it cleanly.")
+    from . import demo  # imports both SDKs, which takes a moment
+
+    return demo.run(demo.Options(arguments.mode, arguments.questions or 300, arguments.seed, arguments.out), show)
+
+
+def _check_out(out: Path) -> None:
+    """Says before the run, not after it, that the picture cannot be written."""
+    if not out.parent.is_dir():
+        raise _CannotError(f"--out {out}: there is no folder {out.parent}; make it or give another")
+    if out.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise _CannotError(f"--out {out}: cannot be written there; give another file with --out")
+
+
+def _show(arguments: argparse.Namespace) -> Show:
+    from .show import JsonShow, PlainShow
+
+    if arguments.json:
+        return JsonShow()
+    if arguments.plain or not sys.stdout.isatty():
+        return PlainShow()
+    try:
+        from .rich_show import RichShow
+    except ImportError:
+        raise _CannotError("the live display needs rich: pip install 'edgeclient[cli]', or say --plain") from None
+    return RichShow()

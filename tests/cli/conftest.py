@@ -1,0 +1,16 @@
+"""A quick demonstration: two near PoPs on loopback, a fast model, and questions without pauses."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeclient.cli import demo
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "POPS", {"far": 14.0, "near": 2.0})
+    monkeypatch.setattr(demo, "ORIGIN_MS", 15.0)
+    monkeypatch.setattr(demo, "FIRST_TOKEN_MS", (3.0, 6.0))
+    monkeypatch.setattr(demo, "TOKENS_PER_S", 20_000.0)
+    monkeypatch.setattr(demo, "PER_S", 150.0)

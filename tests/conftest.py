@@ -1,0 +1,42 @@
+"""For every test: nothing of the outside is seen (variables, files, proxies, keys), and async tests say on what they run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_OF_SDKS = ("OPENAI_", "ANTHROPIC_", "AZURE_OPENAI_", "AWS_", "CLOUD_ML_")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run the tests marked slow, which take minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings from outside, and keys that open nothing. `tmp_path` is below the system's temporary directory."""
+    for variable in list(os.environ):
+        outside = variable.startswith(("EDGECLIENT_", *_OF_SDKS)) or variable.lower() in _PROXIES
+        if outside:
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-dummy-openai")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-dummy-anthropic")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """What a test marked `anyio` runs on: both."""
+    return str(request.param)

@@ -1,0 +1,178 @@
+"""A runtime that does what a test says, and writes down what was asked of it. With requests and policies to go with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import pytest
+
+from edgeclient.cache.flights import Flight, Flights
+from edgeclient.cache.semantic import NoMatch
+from edgeclient.cache.stores import Store
+from edgeclient.cache.stores.memory import MemoryStore
+from edgeclient.pipeline import Policies
+from edgeclient.pops.selector import Selector
+from edgeclient.runtime.protocol import AttemptFailed, Learn, run_sync
+from edgeclient.settings import Settings
+from edgeclient.telemetry.events import Hook, Telemetry
+from edgeclient.values import Call, Endpoint, Entry, Failure, Reply, Request
+
+T = TypeVar("T")
+Answer = Reply | Failure | BaseException | Callable[[Call], Reply]
+
+A, B, C = (Endpoint(name, f"https://{name}.example.com/v1") for name in "abc")
+WALL = 1_700_000_000.0
+JSON_HEADERS = [(b"content-type", b"application/json")]
+EVENT_HEADERS = [(b"content-type", b"text/event-stream")]
+CHAT = {
+    "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+}  # fmt: skip
+
+
+class Native(Exception):
+    """Stands for the HTTP library's own exception."""
+
+
+def ok(**changed: Any) -> Reply:
+    """A complete answer of chat completions."""
+    return Reply(200, [*JSON_HEADERS, (b"x-request-id", b"req_1")], json.dumps({**CHAT, **changed}).encode(), object())
+
+
+def says(status: int, *headers: tuple[bytes, bytes], body: bytes = b'{"error":{}}') -> Reply:
+    return Reply(status, [*JSON_HEADERS, *headers], body, object())
+
+
+class Scripted:
+    """Each endpoint gives its answers in their order, the last one again and again. `took_s`: how long an attempt takes.
+
+    With `suspends` each method lets other tasks run first, as the runtime of async clients does.
+    """
+
+    def __init__(self, *, suspends: bool = False, took_s: float = 0.0, **answers: Answer | list[Answer]) -> None:
+        self.answers = {name: list(said) if isinstance(said, list) else [said] for name, said in answers.items()}
+        self.suspends, self.took_s, self.time = suspends, took_s, 1000.0
+        self.sent: list[str] = []
+        self.connect_s: list[float | None] = []
+        self.closed: list[Reply] = []
+        self.waited: list[float] = []
+        self.probed: list[str] = []
+        self.while_waiting: Callable[[Flight], object] = lambda flight: None
+
+    def now(self) -> float:
+        return self.time
+
+    def wall(self) -> float:
+        return WALL + self.time
+
+    async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
+        await self._let_others()
+        self.sent.append(endpoint.name)
+        self.connect_s.append(connect_s)
+        self.time += self.took_s
+        said = self.answers[endpoint.name]
+        answer = said.pop(0) if len(said) > 1 else said[0]
+        if isinstance(answer, Failure):
+            raise AttemptFailed(answer, Native(endpoint.name, answer))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer(call) if callable(answer) else answer
+
+    async def close(self, reply: Reply) -> None:
+        await self._let_others()
+        self.closed.append(reply)
+
+    async def wait(self, flight: Flight, longest_s: float) -> bool:
+        await self._let_others()
+        self.waited.append(longest_s)
+        self.while_waiting(flight)
+        if flight.landed is None:
+            self.time += longest_s
+        return flight.landed is True
+
+    async def load(self, store: Store, key: str) -> Entry | None:
+        await self._let_others()
+        return store.load(key, self.time)
+
+    async def save(self, store: Store, entry: Entry) -> None:
+        await self._let_others()
+        store.save(entry, self.time)
+
+    def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
+        self.probed += [endpoint.name for endpoint in due]
+        return True
+
+    def broken(self, why: str) -> BaseException:
+        return Native("broken", why)
+
+    async def _let_others(self) -> None:
+        if self.suspends:
+            await asyncio.sleep(0)
+
+
+class Run:
+    """Runs the same scenario to its end in one of two ways: without ever suspending, or as a task of asyncio."""
+
+    def __init__(self, suspends: bool) -> None:
+        self.suspends = suspends
+
+    def runtime(self, **said: Any) -> Scripted:
+        return Scripted(suspends=self.suspends, **said)
+
+    def __call__(self, steps: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run(steps) if self.suspends else run_sync(steps)
+
+
+both_ways = pytest.mark.parametrize("run", [Run(False), Run(True)], ids=["sync", "async"])
+
+
+class BrokenStore:
+    """A store with which nothing works."""
+
+    def load(self, key: str, now: float) -> Entry | None:
+        raise OSError("load is broken")
+
+    def save(self, entry: Entry, now: float) -> None:
+        raise OSError("save is broken")
+
+    def clear(self) -> None:
+        raise OSError("clear is broken")
+
+    def usage(self) -> tuple[int, int]:
+        raise OSError("usage is broken")
+
+
+def policies(
+    *endpoints: Endpoint, store: Store | None = None, cached: bool = True, hooks: Sequence[Hook] = (), **settings: Any
+) -> Policies:
+    """The policies of an edge with these endpoints and settings, and a cache."""
+    said = Settings(**settings)
+    return Policies(
+        settings=said,
+        endpoints=endpoints,
+        origins=frozenset(said.origins),
+        selector=Selector(endpoints, random.Random(1)),
+        store=store if store is not None else MemoryStore(2**20) if cached else None,
+        flights=Flights(),
+        semantic=NoMatch(),
+        telemetry=Telemetry(hooks),
+    )
+
+
+def request(
+    prompt: str = "Is it?", *headers: tuple[str, str], path: str = "/chat/completions", default_origin: bool = True,
+    fixed: bool = False, live: bool | None = False, origin: str = "https://api.openai.com/v1", method: str = "POST",
+    credential: str = "Bearer k", **body: Any,
+) -> Request:  # fmt: skip
+    """A request as a door reads it: of chat completions, to the SDK's own origin."""
+    asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": prompt}], **body}
+    shown = [("authorization", credential)] if credential else []
+    return Request(
+        sdk="openai", method=method, origin=origin, path=path, query="", headers=[*shown, *headers],
+        body=json.dumps(asked).encode(), live=live, default_origin=default_origin, fixed=fixed,
+    )  # fmt: skip

@@ -1,0 +1,303 @@
+"""Failover: which endpoint comes when, what an attempt costs, and what is handed back when none answers."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edgeclient.attempts import Budget, Trace, judge, may_resend, plan, send
+from edgeclient.dialects import dialect_of
+from edgeclient.noting import Attempt
+from edgeclient.pops.selector import Selector
+from edgeclient.values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply
+
+from .scripted import EVENT_HEADERS, A, B, C, Native, Run, Scripted, both_ways, ok, says
+
+FOUND = dialect_of("POST", "/chat/completions")
+assert FOUND is not None
+CALL = Call("openai", "POST", "https://api.openai.com/v1", "/chat/completions", dialect=FOUND[1])
+SENT_AND_LOST = [Failure.TERMINATED, Failure.PROTOCOL]
+
+
+class Sending:
+    """One pass of a call over these endpoints, and what came of it."""
+
+    def __init__(
+        self, run: Run, rt: Scripted, *endpoints: Endpoint, call: Call = CALL, attempts: int = 3, total_s: float = 1e9
+    ) -> None:
+        self.rt, self.trace = rt, Trace()
+        self.selector = Selector([e for e in endpoints if e is not ORIGIN], random.Random(1))
+        budget = Budget(attempts, rt.time + total_s, connect_s=1.0)
+        self.reply: Reply | None = None
+        self.error: BaseException | None = None
+        try:
+            self.reply = run(send(call, endpoints, self.selector, budget, rt, self.trace))
+        except Native as error:
+            self.error = error
+
+    @property
+    def sent(self) -> str:
+        return " ".join(self.rt.sent)
+
+
+# -- the order
+
+
+@both_ways
+def test_the_first_that_answers_ends_it(run: Run) -> None:
+    answer = ok()
+    done = Sending(run, run.runtime(a=answer, b=ok()), A, B, ORIGIN)
+    assert done.sent == "a" and done.reply is answer and done.rt.closed == []
+    assert done.trace.endpoint is A and done.trace.tried == [Attempt("a", "ok", 200)]
+
+
+@both_ways
+@pytest.mark.parametrize("failure", sorted(UNSENT, key=lambda failure: failure.value))
+def test_what_was_not_sent_is_free(run: Run, failure: Failure) -> None:
+    endpoints = [Endpoint(str(n), "https://x") for n in range(6)]
+    answers: dict[str, Any] = {e.name: failure for e in endpoints}
+    done = Sending(run, run.runtime(**answers, origin=ok()), *endpoints, ORIGIN, attempts=2)
+    assert done.sent == "0 1 2 3 4 5 origin" and done.reply is not None
+    assert [attempt.outcome for attempt in done.trace.tried] == [failure.value] * 6 + ["ok"]
+
+
+@both_ways
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 529])
+def test_an_answer_that_says_no_is_closed_and_the_next_one_tried(run: Run, status: int) -> None:
+    no = says(status)
+    done = Sending(run, run.runtime(a=no, b=ok()), A, B)
+    assert done.sent == "a b" and done.rt.closed == [no] and done.reply is not None and done.reply.status == 200
+
+
+@both_ways
+@pytest.mark.parametrize("status", [200, 201, 400, 401, 403, 404, 408, 409, 422])
+def test_any_other_status_is_an_answer(run: Run, status: int) -> None:
+    done = Sending(run, run.runtime(a=says(status), b=ok()), A, B)
+    assert done.sent == "a" and done.reply is not None and done.reply.status == status
+
+
+# -- the budget
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("attempts", "sent"), [(1, "a"), (2, "a origin"), (3, "a b origin"), (4, "a b c origin"), (9, "a b c origin")]
+)
+def test_the_last_attempt_is_the_origins(run: Run, attempts: int, sent: str) -> None:
+    done = Sending(
+        run, run.runtime(a=says(503), b=says(503), c=says(503), origin=ok()), A, B, C, ORIGIN, attempts=attempts
+    )
+    assert done.sent == sent
+
+
+@both_ways
+@pytest.mark.parametrize(("attempts", "sent"), [(1, "a"), (2, "a b"), (3, "a b c"), (9, "a b c")])
+def test_without_an_origin_the_budget_is_for_the_endpoints(run: Run, attempts: int, sent: str) -> None:
+    done = Sending(run, run.runtime(a=says(503), b=says(503), c=says(503)), A, B, C, attempts=attempts)
+    assert done.sent == sent
+
+
+@both_ways
+def test_nothing_is_tried_twice(run: Run) -> None:
+    done = Sending(run, run.runtime(a=says(503), b=says(503)), A, B, attempts=10)
+    assert done.sent == "a b"
+
+
+@both_ways
+@pytest.mark.parametrize(("total_s", "sent"), [(0.0, "a"), (100.0, "a b c")])
+def test_no_further_attempt_starts_when_the_total_time_is_over(run: Run, total_s: float, sent: str) -> None:
+    """Of an attempt that starts in time and ends late, see test_found_bugs."""
+    rt = run.runtime(a=says(503), b=says(503), c=ok(), took_s=5.0)
+    assert Sending(run, rt, A, B, C, total_s=total_s).sent == sent
+
+
+@both_ways
+def test_only_while_another_is_left_is_the_connection_hurried(run: Run) -> None:
+    done = Sending(run, run.runtime(a=Failure.REFUSED, b=Failure.REFUSED, origin=ok()), A, B, ORIGIN)
+    assert done.rt.connect_s == [1.0, 1.0, None]
+    assert Sending(run, run.runtime(origin=ok()), ORIGIN).rt.connect_s == [None]
+    assert Sending(run, run.runtime(a=ok()), A, B, total_s=0.0).rt.connect_s == [None]  # no time for another one
+
+
+# -- what may be sent again
+
+
+@both_ways
+@pytest.mark.parametrize("failure", SENT_AND_LOST)
+def test_what_may_have_been_billed_goes_up_as_the_native_error(run: Run, failure: Failure) -> None:
+    done = Sending(run, run.runtime(a=failure, b=ok()), A, B)
+    assert done.sent == "a" and isinstance(done.error, Native) and done.error.args == ("a", failure)
+
+
+@both_ways
+@pytest.mark.parametrize("failure", SENT_AND_LOST)
+def test_an_idempotent_call_goes_on(run: Run, failure: Failure) -> None:
+    done = Sending(run, run.runtime(a=failure, b=ok()), A, B, call=replace(CALL, idempotent=True))
+    assert done.sent == "a b" and done.reply is not None
+
+
+@both_ways
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_a_read_timeout_is_not_tried_elsewhere(run: Run, idempotent: bool) -> None:
+    """The caller's patience is spent, and the answer may be on its way."""
+    done = Sending(run, run.runtime(a=Failure.READ_TIMEOUT, b=ok()), A, B, call=replace(CALL, idempotent=idempotent))
+    assert done.sent == "a" and done.error is not None and done.error.args[1] is Failure.READ_TIMEOUT
+
+
+@pytest.mark.parametrize("failure", list(Failure))
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_the_rule_of_sending_again(failure: Failure, idempotent: bool) -> None:
+    free = failure in UNSENT or failure in (Failure.STATUS, Failure.THROTTLED, Failure.NOT_AN_ANSWER)
+    expected = free or (idempotent and failure in SENT_AND_LOST)
+    assert may_resend(replace(CALL, idempotent=idempotent), failure) is expected
+
+
+# -- what is handed back
+
+
+@both_ways
+def test_when_all_say_no_the_last_reply_is_handed_back_unread(run: Run) -> None:
+    first, last = says(503), says(429)
+    done = Sending(run, run.runtime(a=first, origin=last), A, ORIGIN)
+    assert done.reply is last and done.rt.closed == [first]
+
+
+@both_ways
+def test_when_none_can_be_reached_the_last_native_error_is_raised(run: Run) -> None:
+    done = Sending(run, run.runtime(a=Failure.DNS, origin=Failure.REFUSED), A, ORIGIN)
+    assert done.error is not None and done.error.args == ("origin", Failure.REFUSED)
+    assert done.error.__cause__ is None
+
+
+@both_ways
+def test_what_is_no_answer_is_raised_as_a_broken_one(run: Run) -> None:
+    portal = Reply(200, [(b"content-type", b"text/html")], b"<html>", object())
+    done = Sending(run, run.runtime(a=portal), A)
+    assert done.rt.closed == [portal]
+    assert done.error is not None and done.error.args == ("broken", "a gave no answer of the API (status 200)")
+
+
+@both_ways
+def test_what_is_no_failure_of_the_attempt_is_not_touched(run: Run) -> None:
+    rt = run.runtime(a=KeyError("a bug"), b=ok())
+    with pytest.raises(KeyError, match="a bug"):
+        Sending(run, rt, A, B)
+    assert rt.sent == ["a"]
+
+
+# -- what is learnt
+
+
+@both_ways
+def test_each_attempt_reports_one_outcome(run: Run) -> None:
+    rt = run.runtime(a=says(429, (b"retry-after", b"7")), b=Failure.REFUSED, c=ok(), took_s=0.5)
+    done = Sending(run, rt, A, B, C)
+    a, b, c = done.selector.status(rt.time)
+    assert [(s.calls, s.failures, s.state) for s in (a, b, c)] == [(0, 1, "ready"), (0, 1, "ejected"), (1, 0, "ready")]
+    throttled, _ = done.selector.plan([A, C], 1000.5 + 6.9)
+    free, _ = done.selector.plan([A, C], 1000.5 + 7.1)
+    assert throttled == [C, A] and len(free) == 2
+
+
+@both_ways
+def test_the_rtt_of_a_reply_is_learnt(run: Run) -> None:
+    reply = ok()
+    reply.rtt_s = 0.02
+    assert Sending(run, run.runtime(a=reply), A).selector.rtt_s(A) == 0.02
+
+
+# -- what is no answer
+
+
+PORTAL = [(b"Content-Type", b"text/html; charset=utf-8")]
+PLAIN = [(b"content-type", b"text/plain")]
+STREAMED = replace(CALL, streamed=True, live=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "reply", "failure"),
+    [
+        (CALL, ok(), None),
+        (CALL, Reply(200, PLAIN, b' {"a": 1}\n'), None),
+        (CALL, Reply(200, PORTAL, b"<html>"), Failure.NOT_AN_ANSWER),
+        (CALL, Reply(200, PORTAL, None), Failure.NOT_AN_ANSWER),
+        (CALL, Reply(200, PLAIN, None), None),
+        (CALL, Reply(200, PLAIN, b""), Failure.NOT_AN_ANSWER),
+        (CALL, Reply(200, PLAIN, b'{"a": '), Failure.NOT_AN_ANSWER),
+        (CALL, Reply(200, PLAIN, b"data: {}\n\n"), Failure.NOT_AN_ANSWER),
+        (CALL, Reply(400, PORTAL, b"<html>"), None),
+        (CALL, Reply(301, PORTAL, b""), Failure.NOT_AN_ANSWER),
+        (CALL, Reply(307, [], b""), Failure.NOT_AN_ANSWER),
+        (CALL, Reply(429, [], b""), Failure.THROTTLED),
+        (CALL, Reply(529, [], b""), Failure.THROTTLED),
+        (CALL, Reply(500, [], b""), Failure.STATUS),
+        (STREAMED, Reply(200, EVENT_HEADERS, None), None),
+        (STREAMED, Reply(200, [(b"content-type", b"Text/Event-Stream; charset=utf-8")], None), None),
+        (STREAMED, Reply(200, [], None), None),
+        (STREAMED, Reply(200, PORTAL, None), Failure.NOT_AN_ANSWER),
+        (STREAMED, ok(), Failure.NOT_AN_ANSWER),
+        (replace(CALL, dialect=None), Reply(200, PORTAL, b"<html>"), None),
+        (replace(CALL, dialect=None), Reply(302, [], b""), None),
+    ],
+)
+def test_what_a_pop_says_is_judged(call: Call, reply: Reply, failure: Failure | None) -> None:
+    assert judge(call, A, reply) is failure
+
+
+@pytest.mark.parametrize(
+    ("reply", "failure"),
+    [
+        (Reply(200, PORTAL, b"<html>"), None),
+        (Reply(302, [], b""), None),
+        (Reply(503, [], b""), Failure.STATUS),
+        (Reply(429, [], b""), Failure.THROTTLED),
+    ],
+)
+def test_the_origin_is_judged_by_its_status_alone(reply: Reply, failure: Failure | None) -> None:
+    assert judge(CALL, ORIGIN, reply) is failure
+
+
+# -- the plan
+
+
+@pytest.mark.parametrize(
+    ("origin", "candidates", "expected"),
+    [
+        ("last", [A, B], "a b origin"),
+        ("never", [A, B], "a b"),
+        ("candidate", [A, B], "a b origin"),
+        ("last", [], "origin"),
+        ("candidate", [], "origin"),
+        ("never", [], ""),
+    ],
+)
+def test_where_the_origin_stands(origin: str, candidates: list[Endpoint], expected: str) -> None:
+    planned = plan(CALL, candidates, Selector([A, B], random.Random(1)), origin, 0.0)
+    assert " ".join(e.name for e in planned) == expected
+
+
+def test_as_a_candidate_the_origin_is_ranked_by_its_rtt() -> None:
+    selector = Selector([A, B], random.Random(1))
+    for endpoint, rtt_s in ((A, 0.05), (B, 0.1), (ORIGIN, 0.02)):
+        selector.record(Outcome(endpoint, rtt_s=rtt_s), 0.0)
+    assert plan(CALL, [A, B], selector, "candidate", 1.0) == [ORIGIN, A, B]
+    assert plan(CALL, [A, B], selector, "last", 1.0) == [A, B, ORIGIN]
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"), [("last", "b origin a"), ("never", "b a"), ("candidate", "b origin a")]
+)
+def test_the_ejected_come_behind_the_origin(origin: str, expected: str) -> None:
+    selector = Selector([A, B], random.Random(1))
+    selector.record(Outcome(A, Failure.REFUSED), 0.0)
+    assert " ".join(e.name for e in plan(CALL, [A, B], selector, origin, 1.0)) == expected
+
+
+def test_a_retry_of_the_sdk_begins_elsewhere() -> None:
+    selector = Selector([A, B], random.Random(1))
+    selector.record(Outcome(A, Failure.STATUS), 0.0)
+    assert plan(CALL, [A, B], selector, "last", 1.0) == [A, B, ORIGIN]
+    assert plan(replace(CALL, retry=1), [A, B], selector, "last", 1.0) == [B, ORIGIN, A]

@@ -1,0 +1,129 @@
+"""What a caller may say about caching, which answers make an entry, and which entries may answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeclient.cache import controls, policy
+from edgeclient.cache.semantic import NoMatch
+from edgeclient.values import Call, Controls, Entry
+
+from .answers import call, cases, replayed, storable
+
+ASKED = {"model": "gpt-4o"}
+
+
+@pytest.mark.parametrize("case", cases("controls"), ids=lambda case: case["name"])
+def test_controls_are_read_from_the_headers(case: dict[str, Any]) -> None:
+    assert controls.read([(name, value) for name, value in case["headers"]]) == Controls(**case["says"])
+
+
+@given(said=st.lists(st.text()))
+def test_odd_words_never_raise(said: list[str]) -> None:
+    controls.read([("cache-control", value) for value in said])
+
+
+def _entry_of(call: Call, body: bytes, status: int = 200, **changed: Any) -> Entry | None:
+    where = {"now": 100.0, "ttl_s": 60.0, "endpoint": "fra", "pop": "FRA", **changed}
+    headers = [(b"X-Request-Id", b"req_1"), (b"set-cookie", b"secret"), (b"content-type", b"application/json")]
+    return policy.entry_of(call, status, headers, body, **where)
+
+
+CHAT = json.dumps(storable("openai_chat", ["one"])).encode()
+
+
+def test_an_entry_keeps_what_a_hit_needs() -> None:
+    entry = _entry_of(call("openai_chat", ASKED), CHAT)
+    assert entry is not None
+    assert (entry.key, entry.id, entry.endpoint, entry.pop) == ("k", "chatcmpl-1", "fra", "FRA")
+    assert (entry.stored_at, entry.expires_at) == (100.0, 160.0)
+    assert entry.headers == ((b"x-request-id", b"req_1"),)  # and no cookie
+    assert entry.has_usage and entry.size > len(CHAT)
+
+
+def test_a_stream_and_a_whole_answer_make_equal_entries() -> None:
+    usage = {"stream_options": {"include_usage": True}}
+    stream = replayed("openai_chat", ["one"], stream=True, **usage)
+    streamed = _entry_of(call("openai_chat", {"stream": True, **usage}), stream)
+    whole = _entry_of(call("openai_chat", {}), replayed("openai_chat", ["one"]))
+    assert streamed is not None and whole is not None
+    told = [
+        {name: said for name, said in json.loads(entry.body).items() if name != "id"} for entry in (streamed, whole)
+    ]
+    assert told[0] == told[1]
+
+
+def test_each_hit_of_an_entry_has_its_own_id_and_time_and_the_same_rest() -> None:
+    asked = call("openai_chat", ASKED)
+    entry = _entry_of(asked, CHAT)
+    assert entry is not None
+    hits = [json.loads(policy.render(entry, asked, wall_s)) for wall_s in (7.9, 8.0, 9.0)]
+    assert len({hit.pop("id") for hit in hits} | {"chatcmpl-1"}) == 4
+    assert [hit.pop("created") for hit in hits] == [7, 8, 9]
+    expected = {name: said for name, said in json.loads(CHAT).items() if name not in ("id", "created")}
+    assert hits == [expected] * 3
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 429, 500])
+def test_only_a_200_is_stored(status: int) -> None:
+    assert _entry_of(call("openai_chat", ASKED), CHAT, status) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[]", b"7", b'"x"', b"<html>", CHAT[:-1], CHAT + b"}", b"\xff\xfe", b"{}"],
+    ids=lambda body: repr(body[:8]),
+)
+def test_what_is_no_answer_is_not_stored(body: bytes) -> None:
+    assert _entry_of(call("openai_chat", ASKED), body) is None
+
+
+def test_an_answer_in_the_other_form_is_not_stored() -> None:
+    assert _entry_of(call("openai_chat", {"stream": True}), CHAT) is None
+    assert _entry_of(call("openai_chat", {}), replayed("openai_chat", ["one"], stream=True)) is None
+
+
+def test_a_very_large_answer_passes_by() -> None:
+    large = json.dumps(storable("openai_chat", ["x" * 8 * 2**20])).encode()
+    assert _entry_of(call("openai_chat", ASKED), large) is None
+
+
+def test_a_call_without_a_dialect_stores_nothing() -> None:
+    assert _entry_of(replace(call("openai_chat", ASKED), dialect=None), CHAT) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "max_age_s", "expected"),
+    [
+        (100.0, None, True),
+        (159.9, None, True),
+        (160.0, None, False),  # fresh until, and not at, its end
+        (500.0, None, False),
+        (110.0, 10.0, True),
+        (110.1, 10.0, False),
+        (100.0, 0.0, True),
+        (100.1, 0.0, False),
+        (160.0, 1000.0, False),  # a caller can ask for younger ones, not for stale ones
+    ],
+)
+def test_an_entry_is_usable_while_it_is_young_enough(now: float, max_age_s: float | None, expected: bool) -> None:
+    asked = replace(call("openai_chat", ASKED), controls=Controls(max_age_s=max_age_s))
+    entry = _entry_of(asked, CHAT)
+    assert entry is not None and policy.usable(entry, asked, now) is expected
+
+
+def test_an_entry_without_usage_does_not_answer_who_wants_it() -> None:
+    entry = _entry_of(call("openai_chat", {"stream": True}), replayed("openai_chat", ["one"], stream=True))
+    assert entry is not None and not entry.has_usage
+    assert policy.usable(entry, call("openai_chat", {"stream": True}), 101.0)
+    assert not policy.usable(entry, call("openai_chat", {}), 101.0)
+
+
+def test_the_semantic_cache_finds_nothing_yet() -> None:
+    assert NoMatch().match(call("openai_chat", ASKED), 0.0) is None

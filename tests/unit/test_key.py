@@ -1,0 +1,191 @@
+"""The exact cache's key: the same for the same question, another for any other. Its literals are format version 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from edgeclient.cache.key import BODY_LEFT_OUT, HEADERS_LEFT_OUT, VERSION, credential_digest, exact_key
+
+PARTS: dict[str, Any] = {
+    "credential": "c",
+    "method": "POST",
+    "origin": "https://api.openai.com/v1",
+    "path": "/chat/completions",
+    "query": "",
+    "family": "openai_chat/gateway",
+    "headers": [("openai-beta", "x"), ("accept", "application/json")],
+    "body": {"model": "gpt-4o", "messages": [{"role": "user", "content": "नमस्ते 🧭"}], "temperature": 0.5},
+}
+# Stored entries are found by these. If one changes, VERSION must, and a changelog line must say so.
+GOLDEN = [
+    ({}, "81cbd5a0ba90e8f1d0b714d44bc11f95"),
+    ({"credential": ""}, "49b690984af3bdb38a87001460518ccc"),
+    ({"headers": []}, "4f8f31990387a8c9cfd4247aca85c058"),
+    ({"body": {}}, "cd5af76ba0862c461726c89e2a5612cf"),
+    ({"body": {"n": 1, "stop": None, "seed": 2**53, "x": [True, 1e-7, "\ud800"]}}, "eb7a2396a37ed1609421f487245b49a3"),
+    ({"family": "anthropic_messages/direct", "path": "/v1/messages"}, "c8a0319d898f9a10cf239134e37181f0"),
+]
+HEADERS = st.lists(
+    st.tuples(st.from_regex(r"x-[a-z]{1,6}", fullmatch=True), st.text("abc1=,; ", max_size=8)), max_size=4
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+BODIES = st.dictionaries(st.text().filter(lambda name: name not in BODY_LEFT_OUT), VALUES, max_size=4)
+
+
+def key(**changed: Any) -> str:
+    return exact_key(**{**PARTS, **changed})
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+@pytest.mark.parametrize(("changed", "golden"), GOLDEN)
+def test_keys_stay_what_they_were(changed: dict[str, Any], golden: str) -> None:
+    assert VERSION == 1
+    assert key(**changed) == golden
+
+
+def test_the_digest_of_a_credential_stays_what_it_was() -> None:
+    assert credential_digest([("authorization", "Bearer sk-1")]) == "d980245736e0aa8960b12c3c21dd0944"
+
+
+@pytest.mark.parametrize("seed", ["0", "4711"])
+def test_keys_do_not_depend_on_the_process(seed: str) -> None:
+    program = (
+        "import json, sys; from edgeclient.cache.key import *; given = json.load(sys.stdin);"
+        "print([exact_key(**one) for one in given], credential_digest([('authorization', 'Bearer sk-1')]))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps([{**PARTS, **changed} for changed, _ in GOLDEN]),
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    digest = credential_digest([("authorization", "Bearer sk-1")])
+    assert said.stdout.strip() == f"{[golden for _, golden in GOLDEN]} {digest}"
+
+
+def _turned(value: Any) -> Any:
+    """The same JSON with the members of each object in the other order."""
+    if isinstance(value, dict):
+        return {name: _turned(inner) for name, inner in reversed(value.items())}
+    return [_turned(inner) for inner in value] if isinstance(value, list) else value
+
+
+@given(body=BODIES)
+def test_the_order_of_members_does_not_matter(body: dict[str, Any]) -> None:
+    assert key(body=_turned(body)) == key(body=body)
+
+
+@given(headers=HEADERS, data=st.data())
+def test_the_order_of_headers_does_not_matter(headers: list[tuple[str, str]], data: st.DataObject) -> None:
+    assert key(headers=data.draw(st.permutations(headers))) == key(headers=headers)
+
+
+@given(one=BODIES, other=BODIES)
+def test_another_body_is_another_key(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assume(_canonical(one) != _canonical(other))
+    assert key(body=one) != key(body=other)
+
+
+@given(body=BODIES, name=st.text(), value=VALUES)
+def test_one_changed_member_is_another_key(body: dict[str, Any], name: str, value: Any) -> None:
+    assume(name not in BODY_LEFT_OUT)
+    changed = {**body, name: value}
+    assume(_canonical(changed) != _canonical(body))
+    assert key(body=changed) != key(body=body)
+
+
+@given(one=HEADERS, other=HEADERS)
+def test_another_header_is_another_key(one: list[tuple[str, str]], other: list[tuple[str, str]]) -> None:
+    assume(sorted(one) != sorted(other))
+    assert key(headers=one) != key(headers=other)
+
+
+@pytest.mark.parametrize("part", ["credential", "method", "origin", "path", "query", "family"])
+@given(value=st.text())
+def test_another_part_is_another_key(part: str, value: str) -> None:
+    assume(value != PARTS[part])
+    assert key(**{part: value}) != key()
+
+
+@given(text=st.text(min_size=1))
+def test_what_stands_in_one_part_is_not_the_same_in_another(text: str) -> None:
+    assert key(path=text, query="") != key(path="", query=text)
+    assert key(headers=[(text, "")]) != key(headers=[("", text)])
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), (1, "1"), (None, "null"), ([], {}), (0, False)])
+def test_values_of_other_types_are_other_values(one: Any, other: Any) -> None:
+    assert key(body={"x": one}) != key(body={"x": other})
+
+
+@pytest.mark.parametrize("body", [{"stream": True}, {"stream_options": {"include_usage": True}}])
+def test_a_stream_and_a_whole_answer_share_a_key(body: dict[str, Any]) -> None:
+    assert key(body={**PARTS["body"], **body}) == key()
+    nested = {"metadata": body}
+    assert key(body={**PARTS["body"], **nested}) != key()  # left out at the top only
+
+
+TELEMETRY = [
+    "x-stainless-retry-count",
+    "x-stainless-lang",
+    "x-stainless-helper-method",
+    "user-agent",
+    "traceparent",
+    "baggage",
+    "idempotency-key",
+    "x-request-id",
+    "content-length",
+    "cache-control",
+    "edge-anything",
+]
+
+
+@pytest.mark.parametrize("name", sorted({*TELEMETRY, *HEADERS_LEFT_OUT}))
+@given(value=st.text())
+def test_telemetry_and_credentials_are_not_in_the_headers_part(name: str, value: str) -> None:
+    assert key(headers=[*PARTS["headers"], (name, value)]) == key()
+
+
+@pytest.mark.parametrize(
+    "name", ["anthropic-version", "anthropic-beta", "openai-organization", "openai-project", "x-mine"]
+)
+def test_headers_that_may_change_an_answer_count(name: str) -> None:
+    assert key(headers=[*PARTS["headers"], (name, "1")]) != key()
+
+
+@given(first=st.text(min_size=1), second=st.text(min_size=1))
+def test_callers_are_told_apart_by_their_credentials(first: str, second: str) -> None:
+    assume(first != second)
+    for name in ("authorization", "x-api-key", "api-key", "x-goog-api-key"):
+        digests = {credential_digest([(name, value)]) for value in (first, second)}
+        assert len(digests) == 2 and not any(first in digest for digest in digests if len(first) > 8)
+
+
+def test_the_same_secret_in_another_header_is_another_caller() -> None:
+    assert credential_digest([("authorization", "k")]) != credential_digest([("x-api-key", "k")])
+
+
+def test_no_credential_no_digest() -> None:
+    assert credential_digest([("user-agent", "x"), ("authorization", "")]) == ""
+
+
+def test_the_order_of_credentials_does_not_matter() -> None:
+    both = [("authorization", "a"), ("x-api-key", "b")]
+    assert credential_digest(both) == credential_digest(both[::-1])

@@ -1,0 +1,47 @@
+"""The pause that an answer asks for, in any of its spellings."""
+
+from __future__ import annotations
+
+import email.utils
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeclient.attempts import retry_after_s
+from edgeclient.values import Reply
+
+DATE = email.utils.formatdate(1_700_000_060, usegmt=True).encode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], None),
+        ([(b"retry-after", b"7")], 7.0),
+        ([(b"Retry-After", b"0.5")], 0.5),
+        ([(b"retry-after-ms", b"250")], 0.25),
+        ([(b"x-ms-retry-after-ms", b"250")], 0.25),
+        ([(b"retry-after", b"9"), (b"retry-after-ms", b"250")], 0.25),
+        ([(b"retry-after", DATE)], 60.0),
+        ([(b"retry-after", b"Wed, 21 Oct 2015 07:28:00 GMT")], 0.0),
+        ([(b"retry-after", b"-5")], 0.0),
+        ([(b"retry-after", b"soon")], None),
+        ([(b"retry-after", b"")], None),
+        ([(b"retry-after", b"nan")], 0.0),
+    ],
+)
+def test_the_pause_an_answer_asks_for(headers: list[tuple[bytes, bytes]], expected: float | None) -> None:
+    assert retry_after_s(Reply(429, headers), 1_700_000_000.0) == expected
+
+
+DATES = st.from_regex(
+    r"(Mon|Foo), [0-9]{1,9} (Jan|Bar) -?[0-9]{1,9} [0-9]{1,3}:[0-9]{1,3}(:[0-9]{1,3})? (GMT|[+-][0-9]{1,9}|)",
+    fullmatch=True,
+)
+
+
+@given(said=st.text(st.characters(max_codepoint=255)) | DATES | st.floats().map(str))
+def test_an_odd_pause_never_raises(said: str) -> None:
+    pause = retry_after_s(Reply(429, [(b"retry-after", said.encode("latin-1"))]), 1_700_000_000.0)
+    assert pause is None or pause >= 0

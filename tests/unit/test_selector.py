@@ -1,0 +1,316 @@
+"""The order of endpoints: nearest healthy first, kept while it is good enough, and nobody is ever left out."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeclient.pops.selector import Selector
+from edgeclient.values import ORIGIN, Endpoint, Failure, Outcome
+
+A, B, C = (Endpoint(name, f"https://{name}.example.com/v1") for name in "abc")
+ALL = (A, B, C)
+
+
+class Running:
+    """A selector and what happens to it. Times are absolute."""
+
+    def __init__(self, *endpoints: Endpoint, probing: bool = True, seed: int = 1) -> None:
+        self.selector = Selector(endpoints or ALL, random.Random(seed), probing=probing)
+        self.endpoints = endpoints or ALL
+
+    def rtt(self, now: float = 0.0, **rtts_ms: float) -> Running:
+        for name, rtt_ms in rtts_ms.items():
+            endpoint = next(e for e in (*self.endpoints, ORIGIN) if e.name == name)
+            for _ in range(3):
+                self.selector.record(Outcome(endpoint, rtt_s=rtt_ms / 1e3), now)
+        return self
+
+    def fail(self, endpoint: Endpoint, failure: Failure, now: float, retry_after_s: float | None = None) -> Running:
+        self.selector.record(Outcome(endpoint, failure, retry_after_s=retry_after_s), now)
+        return self
+
+    def due(self, now: float) -> list[Endpoint]:
+        """What is due, and begun."""
+        due = self.selector.due(now)
+        self.selector.probing(due, now)
+        return due
+
+    def order(self, now: float, *candidates: Endpoint, again: bool = False) -> tuple[str, str]:
+        """The names of those to use and of those for when nothing else is left."""
+        good, rest = self.selector.plan(candidates or self.endpoints, now, again=again)
+        return "".join(e.name for e in good), "".join(e.name for e in rest)
+
+
+# -- by round-trip time
+
+
+def test_the_nearest_is_first() -> None:
+    assert Running().rtt(a=95, b=20, c=50).order(1) == ("bca", "")
+
+
+def test_the_unknown_come_behind_the_known_in_their_configured_order() -> None:
+    assert Running().order(0) == ("abc", "")
+    assert Running().rtt(c=200).order(1) == ("cab", "")
+
+
+@pytest.mark.parametrize(
+    ("current_ms", "other_ms", "first"),
+    [(20, 16, "a"), (20, 15.1, "a"), (20, 14.9, "b"), (100, 91, "a"), (100, 89, "b"), (20, 20, "a")],
+)
+def test_the_current_one_is_kept_unless_another_is_clearly_nearer(
+    current_ms: float, other_ms: float, first: str
+) -> None:
+    running = Running(A, B).rtt(a=current_ms, b=current_ms + 50)
+    assert running.order(1) == ("ab", "")
+    running.rtt(2, b=other_ms)
+    assert running.order(3)[0][0] == first
+
+
+def test_a_switch_is_kept_as_well() -> None:
+    running = Running(A, B).rtt(a=30, b=60)
+    assert running.order(1)[0] == "ab"
+    running.rtt(2, b=20)
+    assert running.order(3)[0] == "ba"
+    running.rtt(4, a=17)
+    assert running.order(5)[0] == "ba"
+
+
+def test_each_group_of_candidates_has_its_own_current_one() -> None:
+    running = Running().rtt(a=20, b=24, c=50)
+    assert running.order(1, B, C)[0] == "bc"
+    assert running.order(1, A, B)[0] == "ab"
+    assert running.order(1)[0] == "abc"
+
+
+# -- throttled, ejected, on trial
+
+
+def test_a_throttled_one_comes_behind_the_others_for_as_long_as_it_says() -> None:
+    running = Running().rtt(a=20, b=30, c=40).fail(A, Failure.THROTTLED, 10, retry_after_s=7)
+    assert running.order(16.9) == ("bca", "")
+    assert running.order(17.1) == ("abc", "")
+
+
+@pytest.mark.parametrize(("said_s", "until"), [(None, 5.0), (0.0, 0.0), (30.0, 30.0), (86_400.0, 300.0)])
+def test_the_length_of_a_throttling(said_s: float | None, until: float) -> None:
+    running = Running(A, B).rtt(a=20, b=95).fail(A, Failure.THROTTLED, 0, retry_after_s=said_s)
+    if until:
+        assert running.order(until - 0.1) == ("ba", "")
+    assert running.order(until + 0.1) == ("ab", "")
+
+
+def test_a_shorter_throttling_does_not_cut_a_longer_one() -> None:
+    running = Running(A, B).rtt(a=20, b=95)
+    running.fail(A, Failure.THROTTLED, 0, retry_after_s=60).fail(A, Failure.THROTTLED, 1, retry_after_s=1)
+    assert running.order(30) == ("ba", "")
+
+
+def test_the_ejected_are_last_the_least_recent_failure_first() -> None:
+    running = Running().rtt(a=20, b=30, c=40).fail(A, Failure.REFUSED, 2).fail(B, Failure.REFUSED, 1)
+    assert running.order(3) == ("c", "ba")
+    running.fail(C, Failure.REFUSED, 2.5)
+    assert running.order(3) == ("", "bac")
+
+
+def test_what_could_not_be_reached_waits_for_a_probe() -> None:
+    running = Running().rtt(a=20, b=30, c=40).fail(A, Failure.REFUSED, 0)
+    assert running.order(1000) == ("bc", "a")
+    running.selector.probed(A, [0.02], 1000, 0.02)
+    assert running.order(1001) == ("abc", "")
+
+
+def test_a_probe_that_fails_ejects_again() -> None:
+    running = Running().rtt(a=20, b=30, c=40).fail(A, Failure.REFUSED, 0)
+    running.selector.probed(A, [], 10, 2.0)
+    assert running.order(11) == ("bc", "a")
+    assert running.selector.status(11)[0].state == "ejected"
+
+
+def test_a_probe_that_fails_does_not_harm_a_ready_one() -> None:
+    running = Running().rtt(a=20, b=30)
+    running.selector.probed(A, [], 1, 2.0)
+    assert running.order(2, A, B) == ("ab", "")
+
+
+def test_a_probe_does_not_bring_back_one_that_answers_badly() -> None:
+    running = Running().rtt(a=20, b=30, c=40).fail(A, Failure.NOT_AN_ANSWER, 0)
+    running.selector.probed(A, [0.02], 1, 0.02)
+    assert running.order(1) == ("bc", "a")
+
+
+def test_without_probes_a_request_is_the_way_back() -> None:
+    running = Running(probing=False).rtt(a=20, b=30, c=40).fail(A, Failure.REFUSED, 0)
+    assert running.order(1) == ("bc", "a")
+    assert running.order(10) == ("abc", "")
+
+
+def test_a_trial_goes_to_exactly_one_call() -> None:
+    running = Running().rtt(a=20, b=30, c=40).fail(A, Failure.NOT_AN_ANSWER, 0)
+    assert running.order(10) == ("abc", "")
+    assert [running.order(10 + n) for n in range(3)] == [("bc", "a")] * 3
+    running.selector.record(Outcome(A, took_s=1.0), 14)
+    assert running.order(15) == running.order(15) == ("abc", "")
+
+
+def test_a_trial_that_fails_ejects_again_for_longer() -> None:
+    running = Running().rtt(a=20, b=30, c=40).fail(A, Failure.NOT_AN_ANSWER, 0)
+    assert running.order(10) == ("abc", "")
+    running.fail(A, Failure.STATUS, 11)
+    assert running.order(16) == ("bc", "a")  # 8 s +-25 %
+    assert running.order(22) == ("abc", "")
+
+
+def test_the_only_candidate_is_used_when_it_is_ready_and_last_when_not() -> None:
+    running = Running()
+    assert running.order(0, A) == ("a", "")
+    running.fail(A, Failure.REFUSED, 0)
+    assert running.order(1, A) == ("", "a")
+
+
+@pytest.mark.parametrize("failure", [Failure.STATUS, Failure.TERMINATED, Failure.PROTOCOL, Failure.REFUSED])
+def test_a_retry_of_the_sdk_spares_what_just_failed(failure: Failure) -> None:
+    running = Running().rtt(a=20, b=30, c=40).fail(A, failure, 1)
+    assert running.order(2, again=True) == ("bc", "a")
+    running.rtt(3, a=20)  # it answered another call
+    if failure is not Failure.REFUSED:
+        assert running.order(4, again=True) == ("abc", "")
+
+
+def test_the_origin_may_be_a_candidate() -> None:
+    running = Running(A, B).rtt(a=20, b=30).rtt(origin=25)
+    assert running.order(1, A, B, ORIGIN)[0] == "aoriginb"
+
+
+# -- what it has learnt
+
+
+def test_late_errors_do_not_eject_twice() -> None:
+    """Ten requests under way at the moment of an outage count once."""
+    running = Running().rtt(a=20, b=30, c=40).fail(A, Failure.REFUSED, 10)
+    for n in range(10):
+        running.selector.record(Outcome(A, Failure.REFUSED, took_s=5.0), 10 + n / 100)
+    assert running.selector.status(15.2)[0].state == "probation"
+
+
+def test_the_status_counts() -> None:
+    running = Running().rtt(a=20).fail(B, Failure.STATUS, 1)
+    running.selector.answered_at(A, "FRA")
+    a, b, c = running.selector.status(2)
+    assert (a.name, a.url, a.state, a.pop, a.calls, a.failures, a.share) == ("a", A.url, "ready", "FRA", 3, 0, 1.0)
+    assert a.rtt_ms == pytest.approx(20)
+    assert (b.calls, b.failures, b.share, b.rtt_ms, c.calls) == (0, 1, 0.0, None, 0)
+
+
+def test_after_a_fork_what_was_measured_stays() -> None:
+    running = Running().rtt(a=95, b=20, c=50)
+    assert running.selector._lock.acquire(blocking=False)
+    running.selector.after_fork()
+    assert running.order(1) == ("bca", "")
+
+
+# -- probes that are due
+
+
+def test_all_are_due_at_first_and_once() -> None:
+    running = Running()
+    assert running.due(0.0) == [A, B, C]
+    assert running.due(1.0) == []
+
+
+def test_a_silent_one_is_due_after_five_minutes() -> None:
+    running = Running()
+    running.due(0.0)
+    for now in range(0, 700, 10):
+        running.rtt(now, a=20)  # traffic measures this one
+        if now < 240:
+            assert running.due(now) == []
+        if now == 360:
+            assert set(running.due(now)) == {B, C}
+
+
+def test_far_ones_are_due_less_often() -> None:
+    endpoints = [Endpoint(str(n), f"https://{n}.example.com") for n in range(6)]
+    running = Running(*endpoints)
+    running.due(0.0)
+    running.rtt(0.0, **{str(n): 10.0 * (n + 1) for n in range(6)})
+    assert [e.name for e in running.due(361)] == ["0", "1", "2", "3"]
+    assert {"4", "5"} <= {e.name for e in running.due(2161)}
+    assert not {"4", "5"} & {e.name for e in running.due(2162)}
+
+
+def test_an_only_endpoint_is_not_probed_for_its_silence() -> None:
+    assert Running(A).due(0.0) == []
+
+
+def test_an_unreachable_one_is_due_when_its_penalty_is_over_and_once() -> None:
+    for running in (Running(A), Running(A, B).rtt(1, b=20)):
+        running.fail(A, Failure.REFUSED, 1)
+        assert running.due(2.0) == []
+        assert running.due(7.0) == [A]
+        assert running.due(8.0) == []
+        running.selector.probed(A, [0.02], 9.0, 0.1)
+        assert running.order(10, A) == ("a", "")
+
+
+def test_one_that_answers_badly_is_not_probed() -> None:
+    running = Running(A, B).rtt(0, a=20, b=30).fail(A, Failure.NOT_AN_ANSWER, 1)
+    assert running.due(10.0) == []
+
+
+def test_nothing_is_due_without_probing() -> None:
+    assert Running(probing=False).due(0.0) == []
+
+
+# -- whatever happens
+
+EVENTS = st.one_of(
+    st.tuples(st.just("fail"), st.sampled_from(ALL), st.sampled_from(list(Failure)), st.floats(0, 90)),
+    st.tuples(st.just("ok"), st.sampled_from(ALL), st.floats(0.001, 0.3), st.floats(0, 90)),
+    st.tuples(st.just("probe"), st.sampled_from(ALL), st.lists(st.floats(0.001, 0.3), max_size=3), st.floats(0, 5)),
+    st.tuples(st.just("plan"), st.sets(st.sampled_from(ALL), min_size=1), st.booleans(), st.none()),
+    st.tuples(st.just("due"), st.none(), st.none(), st.none()),
+)
+
+
+@given(events=st.lists(st.tuples(st.floats(0, 400), EVENTS), max_size=40), probing=st.booleans())
+def test_no_candidate_is_lost_or_doubled(events: list, probing: bool) -> None:  # type: ignore[type-arg]
+    running, now = Running(probing=probing), 0.0
+    selector = running.selector
+    for later, (what, endpoints, detail, took_s) in events:
+        now += later
+        if what == "fail":
+            selector.record(Outcome(endpoints, detail, took_s=took_s), now)
+        elif what == "ok":
+            selector.record(Outcome(endpoints, rtt_s=detail, took_s=took_s), now)
+        elif what == "probe":
+            selector.probed(endpoints, detail, now, took_s)
+        elif what == "due":
+            due = selector.due(now)
+            selector.probing(due, now)
+            assert len(set(due)) == len(due) and (probing or not due)
+            assert selector.due(now) == []
+        else:
+            good, rest = selector.plan(list(endpoints), now, again=detail)
+            assert Counter(e.name for e in (*good, *rest)) == Counter(e.name for e in endpoints)
+            states = {status.name: status.state for status in selector.status(now)}
+            assert not any(states[e.name] == "ejected" for e in good)
+            assert detail or not any(states[e.name] == "ready" for e in rest)
+
+
+@given(rtts_ms=st.lists(st.floats(1, 300), min_size=2, max_size=8, unique=True))
+def test_without_failures_the_first_is_at_most_the_hysteresis_from_the_nearest(rtts_ms: list[float]) -> None:
+    endpoints = [Endpoint(str(n), "https://x") for n in range(len(rtts_ms))]
+    running = Running(*endpoints)
+    for n, rtt_ms in enumerate(rtts_ms):  # planned after each: the current one changes as they become known
+        running.rtt(n, **{str(n): rtt_ms})
+        running.order(n)
+    good, _ = running.selector.plan(endpoints, 100)
+    first = rtts_ms[int(good[0].name)]
+    assert first - min(rtts_ms) <= max(5.0, 0.1 * first) + 1e-6
+    others = [rtts_ms[int(e.name)] for e in good[1:]]
+    assert others == sorted(others)

@@ -1,0 +1,273 @@
+"""Settings: three sources, one form, and errors that name source, field, value and remedy, and never a secret."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeclient import SettingsError
+from edgeclient.settings import SETTINGS, Cache, Endpoint, Key, Settings, load
+from edgeclient.values import Route
+
+from .answers import cases
+
+FRA, BOM = "https://fra.example.com/v1", "https://bom.example.com/v1"
+Write = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Nothing set, an empty working directory, and a function that writes its `edgeclient.toml`."""
+    for variable in [name for name in os.environ if name.startswith("EDGECLIENT_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str) -> Path:
+        path = tmp_path / "edgeclient.toml"
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("case", cases("settings"), ids=lambda case: case["name"])
+def test_a_mistake_is_explained(case: dict[str, Any], write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in case.get("environment", {}).items():
+        monkeypatch.setenv(variable, value)
+    if "file" in case:
+        write(case["file"])
+    with pytest.raises(SettingsError) as raised:
+        load(case.get("arguments", {}))
+    said = str(raised.value)
+    assert [part for part in case["says"] if part not in said] == [], said
+    if "secret" in case:
+        assert case["secret"] not in said
+        assert case["secret"] not in "".join(traceback.format_exception(raised.value))  # nor in pydantic's error
+
+
+def test_an_async_key_function_is_refused() -> None:
+    async def key() -> str:
+        return "secret"
+
+    with pytest.raises(SettingsError, match=r"argument key: key is an async function; give a plain one"):
+        load({"endpoints": [FRA], "key": key})
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "edgeclient.toml").mkdir()
+    with pytest.raises(SettingsError, match=r"edgeclient\.toml: cannot be read .*; mend its rights or remove it"):
+        load({})
+
+
+def test_a_named_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECLIENT_CONFIG", "/nowhere/mine.toml")
+    with pytest.raises(SettingsError, match=r"/nowhere/mine\.toml: cannot be read"):
+        load({})
+
+
+# -- where they come from
+
+
+def test_without_anything_nothing_is_active() -> None:
+    settings, endpoints = load({})
+    assert endpoints == () and not settings.active and settings == Settings()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"cache": "exact"}, {"notes": True}, {"endpoints": [FRA], "key": "none"}],
+    ids=lambda said: next(iter(said)),
+)
+def test_what_makes_an_edge_active(arguments: dict[str, Any]) -> None:
+    assert load(arguments)[0].active
+    assert not load({"cache": "off", "max_attempts": 5})[0].active
+
+
+def test_arguments_before_variables_before_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("max_attempts = 2\nconnect_s = 2.0\ntotal_s = 2.0")
+    monkeypatch.setenv("EDGECLIENT_MAX_ATTEMPTS", "4")
+    monkeypatch.setenv("EDGECLIENT_CONNECT_S", "4")
+    settings, _ = load({"max_attempts": 6})
+    assert (settings.max_attempts, settings.connect_s, settings.total_s) == (6, 4.0, 2.0)
+
+
+def test_the_file_is_found_upward(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("max_attempts = 2")
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert load({})[0].max_attempts == 2
+    (tmp_path / "a" / "edgeclient.toml").write_text("max_attempts = 3")
+    assert load({})[0].max_attempts == 3  # the nearest
+
+
+def test_the_variable_names_another_file(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("max_attempts = 2")
+    (tmp_path / "other.toml").write_text("max_attempts = 3")
+    monkeypatch.setenv("EDGECLIENT_CONFIG", str(tmp_path / "other.toml"))
+    assert load({})[0].max_attempts == 3
+
+
+# -- the forms of the words
+
+
+def _named(endpoints: tuple[Any, ...]) -> list[tuple[str, str]]:
+    return [(endpoint.name, endpoint.url) for endpoint in endpoints]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [FRA, BOM],
+        (FRA, BOM),
+        [{"url": FRA}, {"url": BOM}],
+        [Endpoint(FRA), {"url": BOM}],
+        [f"{FRA}/", BOM],
+    ],
+    ids=["URLs", "tuple", "tables", "mixed", "slash"],
+)
+def test_the_forms_of_endpoints_as_arguments(said: Any) -> None:
+    assert _named(load({"endpoints": said, "key": "none"})[1]) == [("fra.example.com", FRA), ("bom.example.com", BOM)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [f"{FRA},{BOM}", f" {FRA} , {BOM} ,", f'["{FRA}", "{BOM}"]', f'[{{"url": "{FRA}"}}, "{BOM}"]'],
+    ids=["commas", "blanks", "JSON", "JSON tables"],
+)
+def test_the_forms_of_endpoints_as_a_variable(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECLIENT_ENDPOINTS", said)
+    monkeypatch.setenv("EDGECLIENT_KEY", "none")
+    assert _named(load({})[1]) == [("fra.example.com", FRA), ("bom.example.com", BOM)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f'[endpoints.fra]\nurl = "{FRA}"\n[endpoints.bom]\nurl = "{BOM}"',
+        f'[[endpoints]]\nname = "fra"\nurl = "{FRA}"\n[[endpoints]]\nname = "bom"\nurl = "{BOM}"',
+        f'[endpoints]\nfra = {{ url = "{FRA}" }}\nbom = {{ url = "{BOM}" }}',
+    ],
+    ids=["table of tables", "list of tables", "inline tables"],
+)
+def test_the_forms_of_endpoints_in_toml(said: str, write: Write) -> None:
+    write('key = "none"\n' + said)
+    assert _named(load({})[1]) == [("fra", FRA), ("bom", BOM)]
+
+
+@pytest.mark.parametrize(
+    ("said", "mode", "ttl_s"),
+    [
+        ("exact", "exact", 3600.0),
+        ("off", "off", 3600.0),
+        ({"mode": "exact", "ttl_s": 60}, "exact", 60.0),
+        (Cache("semantic", ttl_s=5.0), "semantic", 5.0),
+    ],
+)
+def test_the_forms_of_the_cache(said: Any, mode: str, ttl_s: float) -> None:
+    cache = load({"cache": said})[0].cache
+    assert (cache.mode, cache.ttl_s) == (mode, ttl_s)
+
+
+@pytest.mark.parametrize("said", ["exact", '{"mode": "exact"}'])
+def test_the_forms_of_the_cache_as_a_variable(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECLIENT_CACHE", said)
+    assert load({})[0].cache.mode == "exact"
+
+
+@pytest.mark.parametrize(("said", "expected"), [("true", True), ("1", True), ("false", False), ("0", False)])
+def test_truth_as_a_variable(said: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGECLIENT_NOTES", said)
+    assert load({})[0].notes is expected
+
+
+@pytest.mark.parametrize(
+    ("said", "resolved"),
+    [(None, None), (["a"], {"a": "a"}), (("a",), {"a": "a"}), ({"a": "@cf/a"}, {"a": "@cf/a"}), ([], {})],
+)
+def test_the_forms_of_models(said: Any, resolved: Any) -> None:
+    assert load({"endpoints": [Endpoint(FRA, key="none", models=said)]})[1][0].models == resolved
+
+
+def test_routes_that_an_endpoint_serves() -> None:
+    endpoints = [Endpoint(FRA, key="none", route="inference"), Endpoint(BOM, key="none", models=["b"])]
+    settings, resolved = load({"endpoints": endpoints, "routes": {"a": "inference", "b": "gateway", "c": "direct"}})
+    assert settings.routes == {"a": "inference", "b": "gateway", "c": "direct"}
+    assert [endpoint.route for endpoint in resolved] == [Route.INFERENCE, None]
+
+
+@pytest.mark.parametrize(
+    ("urls", "names"),
+    [
+        ([FRA, BOM], ["fra.example.com", "bom.example.com"]),
+        ([FRA, f"{FRA}/two"], [FRA, f"{FRA}/two"]),
+        (["http://h:1/v1", "http://h:2/v1"], ["h:1", "h:2"]),
+    ],
+)
+def test_an_endpoint_without_a_name_is_called_by_its_host_or_its_url(urls: list[str], names: list[str]) -> None:
+    assert [endpoint.name for endpoint in load({"endpoints": urls, "key": "none"})[1]] == names
+
+
+def test_a_probe_path_begins_with_a_slash() -> None:
+    said = [Endpoint(FRA, key="none", probe="health"), Endpoint(BOM, key="none")]
+    assert [endpoint.probe for endpoint in load({"endpoints": said})[1]] == ["/health", "/"]
+
+
+# -- keys
+
+
+def _key(said: Any, **endpoint: Any) -> Key:
+    resolved = load({"endpoints": [{"url": FRA, **endpoint}], **({} if said is None else {"key": said})})[1][0].key
+    assert isinstance(resolved, Key)
+    return resolved
+
+
+def test_a_key_is_read_from_its_variable_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRA_KEY", "one")
+    key = _key("env:FRA_KEY")
+    assert key.read() == "one" and not key.passes_through
+    monkeypatch.setenv("FRA_KEY", "two")
+    assert key.read() == "two"
+    monkeypatch.delenv("FRA_KEY")
+    assert key.read() == ""
+
+
+@pytest.mark.parametrize(("said", "passes"), [("passthrough", True), ("none", False)])
+def test_the_words_for_keys(said: str, passes: bool) -> None:
+    assert _key(said).passes_through is passes and _key(said).read() == ""
+
+
+def test_a_function_is_asked_for_the_key() -> None:
+    assert _key(lambda: "secret").read() == "secret"
+
+
+def test_an_endpoints_own_key_comes_first() -> None:
+    assert _key("passthrough", key="none").said == "none"
+    assert _key(None, key="passthrough").passes_through
+
+
+def test_a_key_never_shows_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRA_KEY", "sk-live-4711")
+    settings, endpoints = load({"endpoints": [FRA], "key": "env:FRA_KEY"})
+    shown = f"{settings} {settings!r} {endpoints} {endpoints!r} {endpoints[0].key}"
+    assert "sk-live-4711" not in shown and "env:FRA_KEY" in shown
+
+
+# -- what they are
+
+
+@pytest.mark.parametrize("made", [Settings(), Cache(), Endpoint(FRA)], ids=lambda made: type(made).__name__)
+def test_settings_are_frozen(made: Any) -> None:
+    for field in dataclasses.fields(made):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(made, field.name, None)
+
+
+def test_every_setting_is_described() -> None:
+    assert list(SETTINGS) == [field.name for field in dataclasses.fields(Settings)]
