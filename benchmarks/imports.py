@@ -1,6 +1,6 @@
 """What importing edgeclient costs on top of the SDK: CPU and memory of whole processes, in turn.
 
-    python benchmarks/imports.py [--rounds 9] [--json FILE]
+python benchmarks/imports.py [--rounds 9] [--json FILE]
 """
 
 from __future__ import annotations

@@ -56,9 +56,6 @@ class Pause:
         yield self
 
 
-Task = Coroutine[Pause, None, object]
-
-
 class World:
     """A discrete-event scheduler. What is due at the same time runs in the order in which it was put there."""
 
@@ -83,7 +80,7 @@ class World:
         if math.isfinite(until):
             self.now = max(self.now, until)
 
-    def _step(self, task: Task) -> None:
+    def _step(self, task: Coroutine[Pause, None, object]) -> None:
         try:
             pause = task.send(None)
         except StopIteration:
@@ -102,7 +99,7 @@ class World:
 class _Turn:
     """The next step of a task. It may be queued twice (its time, its flight) and is taken once."""
 
-    task: Task
+    task: Coroutine[Pause, None, object]
     taken: bool = False
 
 
