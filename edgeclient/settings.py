@@ -11,7 +11,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -101,11 +101,11 @@ class Cache:
 class Settings:
     """All settings of one edge. The words are the same as arguments, as variables and in TOML."""
 
-    endpoints: list[Endpoint] = field(default_factory=list)
+    endpoints: tuple[Endpoint, ...] = ()
     key: str | Callable[[], str] | None = None
     cache: Cache = field(default_factory=Cache)
     origin: Literal["last", "candidate", "never"] = "last"
-    origins: list[str] = field(default_factory=list)
+    origins: tuple[str, ...] = ()
     routes: dict[str, Literal["inference", "gateway", "direct"]] = field(default_factory=dict)
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
@@ -168,7 +168,7 @@ def _merge(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 def _from_environment() -> dict[str, tuple[Any, str]]:
     found = {}
     for variable, text in os.environ.items():
-        if variable.startswith(PREFIX) and variable != FILE_VARIABLE:
+        if variable.startswith(PREFIX) and variable != FILE_VARIABLE and text:  # an empty one is not set
             found[variable.removeprefix(PREFIX).lower()] = (_from_text(variable, text), f"variable {variable}")
     return found
 
@@ -198,7 +198,9 @@ def _from_file() -> dict[str, tuple[Any, str]]:
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); mend its rights or remove it") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not valid TOML ({error})") from None
+        raise SettingsError(
+            f"{path}: not valid TOML ({error}); mend it, or name another file in {FILE_VARIABLE}"
+        ) from None
     return {name: (value, str(path)) for name, value in table.items()}
 
 
@@ -270,7 +272,7 @@ def _serves(endpoint: Resolved, model: str, route: str) -> bool:
     return right_route and (endpoint.models is None or model in endpoint.models)
 
 
-def _names(endpoints: list[Endpoint]) -> list[str]:
+def _names(endpoints: Sequence[Endpoint]) -> list[str]:
     """A name for each endpoint: its own, else its host, else (where hosts are equal) its URL."""
     addresses = [e.url or e.anthropic for e in endpoints]
     shown = [Resolved("", url=address).shown() for address in addresses]
@@ -321,7 +323,7 @@ def _check_url(address: str, where: str) -> None:
 
 def _key(said: str | Callable[[], str], where: str) -> Key:
     if callable(said):
-        if inspect.iscoroutinefunction(said):
+        if inspect.iscoroutinefunction(said) or inspect.iscoroutinefunction(type(said).__call__):
             raise SettingsError(f"{where} is an async function; give a plain one: it is called in sync clients too")
         return Key("callable", said)
     if said in ("passthrough", "none"):

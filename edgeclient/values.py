@@ -82,8 +82,8 @@ class Request:
 class Dialect(Protocol):
     """One API of one provider family: what a request asks and what an answer says. Pure; one instance for all calls.
 
-    Guarantees: `whole(replay(answer))` is the answer, for every answer that `storable` accepts; nothing raises on
-    malformed answers (they are not storable).
+    Guarantees: `whole(replay(answer))` is the answer, for every answer made of members that the dialect knows; nothing
+    raises on malformed answers (they are not storable).
     """
 
     name: str

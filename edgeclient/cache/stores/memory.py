@@ -24,10 +24,11 @@ class MemoryStore:
             return self._entries.get(key)
 
     def save(self, entry: Entry, now: float) -> None:
-        if entry.size > self._max_bytes:
-            return
         with self._lock:
             self._now = now
+            if entry.size > self._max_bytes:
+                self._entries.pop(entry.key, None)
+                return
             self._entries[entry.key] = entry
 
     def clear(self) -> None:
