@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 else:
     from .http.hooks import AnthropicSeam, AsyncAnthropicSeam, count_as_base
 
-    count_as_base(lambda client: stands_for(client, _sdk.Anthropic, _sdk.AsyncAnthropic))
+    _base_classes = _sdk.Anthropic, _sdk.AsyncAnthropic  # as they are now: a test may put other classes in their place
+    count_as_base(lambda client: stands_for(client, *_base_classes))
 
     Anthropic = adopt(_sdk.Anthropic, AnthropicSeam, __name__, default_edge)
     AsyncAnthropic = adopt(_sdk.AsyncAnthropic, AsyncAnthropicSeam, __name__, default_edge)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
+
+from .frozen import value
 
 _WHO = "edgeclient"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attempt:
     """One attempt of a call: where it went and how it ended."""
 
@@ -18,7 +20,7 @@ class Attempt:
     status: int = 0  # of the response; 0 when none came
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notes:
     """What happened to one call. Times are in the unit of their name; None means not known or not applicable."""
 

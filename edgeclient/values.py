@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from typing_extensions import dataclass_transform
-
+from .frozen import value
 from .noting import Notes
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 Json = Mapping[str, Any]  # a parsed JSON object, as it came from outside
-
-
-T = TypeVar("T")
-
-
-@dataclass_transform(frozen_default=True)
-def value(kind: type[T]) -> type[T]:
-    """A dataclass with slots that is frozen to type checkers only: several are made for each call, and `frozen=True` would
-    make each three times as expensive."""
-    return dataclass(slots=True, unsafe_hash=True)(kind)
 
 
 class Route(Enum):
@@ -199,9 +188,9 @@ class Reply:
 
     def header(self, name: bytes) -> str:
         """The first value of a header, or "". `name` is lower case."""
-        for key, value in self.headers:
+        for key, said in self.headers:
             if key.lower() == name:
-                return value.decode("latin-1")
+                return said.decode("latin-1")
         return ""
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "edgeclient"
 # A file may import what stands in its own group or in an earlier row; groups of one row never import one another.
 # The longest name that fits a file decides: `runtime.protocol` is not `runtime`.
 LAYERS: list[list[set[str]]] = [
-    [{"errors", "noting", "values"}],
+    [{"errors", "frozen", "noting", "values"}],
     [{"settings", "surroundings"}],
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}],
     [{"runtime.protocol"}],

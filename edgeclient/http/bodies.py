@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from functools import cache
 from typing import Any
 
@@ -59,6 +59,10 @@ def _async_body(family: Any) -> Any:
 
         async def aclose(self) -> None:
             try:
+                if isinstance(
+                    self._parts, AsyncGenerator
+                ):  # left half-way it would be finalised by the event loop, later
+                    await self._parts.aclose()
                 await self._stream.aclose()
             finally:
                 self._tee.end(complete=False)

@@ -19,6 +19,7 @@ _HYSTERESIS_S, _HYSTERESIS = 0.005, 0.10
 _THROTTLED_S = 5.0  # after a 429 that names no time
 _LONGEST_THROTTLED_S = 300.0
 _SILENT_S, _SILENT_FAR_S, _SILENT_JITTER = 300.0, 1800.0, 0.2
+_LOOK_AGAIN_S = 1.0  # how long "nothing is due" is believed: it is asked before every call
 _BEST = 4  # so many of the nearest are probed after the shorter silence
 
 
@@ -59,6 +60,7 @@ class Selector:
         self._tracks = {endpoint.name: _Track() for endpoint in endpoints}
         self._rng, self._probing = rng, probing
         self._current: dict[tuple[str, ...], str] = {}
+        self._nothing_due_until = 0.0
         self._lock = threading.Lock()
 
     def plan(
@@ -109,9 +111,12 @@ class Selector:
     def due(self, now: float) -> list[Endpoint]:
         """The endpoints to probe now. They stay due until `probing` says that a probe of them has begun."""
         with self._lock:
-            if not self._probing:
+            if not self._probing or now < self._nothing_due_until:
                 return []
-            return [e for n, e in enumerate(self._by_rtt()) if self._is_due(e, n, now)]
+            due = [e for n, e in enumerate(self._by_rtt()) if self._is_due(e, n, now)]
+            if not due:
+                self._nothing_due_until = now + _LOOK_AGAIN_S
+            return due
 
     def probing(self, endpoints: Sequence[Endpoint], now: float) -> None:
         """A probe of these has begun: it is their turn's, and the trial of those in probation."""

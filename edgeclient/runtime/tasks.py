@@ -11,8 +11,7 @@ from ..cache.stores import Store
 from ..http import families
 from ..http.doors import Door
 from ..values import Call, Endpoint, Entry, Reply
-from .protocol import Learn
-from .threads import _failed
+from .protocol import AttemptFailed, Learn
 
 
 class TaskRuntime:
@@ -33,7 +32,10 @@ class TaskRuntime:
             if not call.live and not native.is_closed:
                 await native.aread()
         except Exception as error:
-            raise _failed(error) from None
+            failure = families.failure_of(error)
+            if failure is None:
+                raise  # as it is, its cause included: it is not about this attempt
+            raise AttemptFailed(failure, error) from None
         return families.to_reply(native, live=call.live, kernel=self.door.believes_kernel(request))
 
     async def close(self, reply: Reply) -> None:

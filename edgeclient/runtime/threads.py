@@ -35,7 +35,10 @@ class ThreadRuntime:
             if not call.live and not native.is_closed:
                 native.read()
         except Exception as error:
-            raise _failed(error) from None
+            failure = families.failure_of(error)
+            if failure is None:
+                raise  # as it is, its cause included: it is not about this attempt
+            raise AttemptFailed(failure, error) from None
         return families.to_reply(native, live=call.live, kernel=self.door.believes_kernel(request))
 
     async def close(self, reply: Reply) -> None:
@@ -58,9 +61,3 @@ class ThreadRuntime:
 
     def broken(self, why: str) -> BaseException:
         return families.protocol_error(self.door.native, why)
-
-
-def _failed(error: Exception) -> Exception:
-    """The failed attempt that an exception means, or the exception itself when it means something else."""
-    failure = families.failure_of(error)
-    return error if failure is None else AttemptFailed(failure, error)

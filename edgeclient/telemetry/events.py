@@ -10,9 +10,9 @@ import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ..errors import SettingsError
+from ..frozen import value
 from ..noting import Notes
 
 log = logging.getLogger("edgeclient")
@@ -23,7 +23,7 @@ _COUNTED = dict.fromkeys(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """The end of one call's way through the edge: its answer's head, or its error."""
 
@@ -56,12 +56,15 @@ class Telemetry:
         """Keep an event, count it, and tell the hooks."""
         with self._lock:
             self._events.append(event)
-            self._counts["calls"] += 1
-            if event.notes.cache != "off":
-                self._counts[event.notes.cache] += 1
-            self._counts["attempts"] += event.notes.attempts
-            self._counts["failovers"] += max(0, event.notes.attempts - 1)
-            self._counts["errors"] += bool(event.error)
+            counts, notes = self._counts, event.notes
+            counts["calls"] += 1
+            if notes.cache != "off":
+                counts[notes.cache] += 1
+            if notes.attempts:
+                counts["attempts"] += notes.attempts
+                counts["failovers"] += notes.attempts - 1
+            if event.error:
+                counts["errors"] += 1
         for hook in self._hooks:
             try:
                 hook(event)

@@ -1,4 +1,4 @@
-"""Bugs that these tests found, each as a test that fails until it is mended. Then the test moves to its room's file."""
+"""What was broken once: each of these failed when it was written, and was mended then."""
 
 from __future__ import annotations
 

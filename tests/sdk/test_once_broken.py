@@ -1,4 +1,4 @@
-"""Bugs that these tests found: each test failed before its bug was mended, and keeps it from coming back."""
+"""What was broken once: each of these failed when it was written, and was mended then."""
 
 from __future__ import annotations
 
