@@ -109,7 +109,7 @@ def test_nothing_is_tried_twice(run: Run) -> None:
 @both_ways
 @pytest.mark.parametrize(("total_s", "sent"), [(0.0, "a"), (100.0, "a b c")])
 def test_no_further_attempt_starts_when_the_total_time_is_over(run: Run, total_s: float, sent: str) -> None:
-    """Of an attempt that starts in time and ends late, see test_found_bugs."""
+    """Of an attempt that starts in time and ends late, see test_once_broken."""
     rt = run.runtime(a=says(503), b=says(503), c=ok(), took_s=5.0)
     assert Sending(run, rt, A, B, C, total_s=total_s).sent == sent
 

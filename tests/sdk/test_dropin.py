@@ -231,7 +231,7 @@ def test_every_public_name_of_the_module_is_there(sdk: ModuleType) -> None:
     for name in public:
         theirs = getattr(sdk, name)
         if type(theirs).__name__ == "APIRemovedInV1Proxy":
-            continue  # the names of openai 0.x, see test_found_bugs
+            continue  # the names of openai 0.x, see test_once_broken
         value = getattr(mirror, name)
         kinds = {kind.__name__ for kind in theirs.__mro__} if isinstance(theirs, type) else set()
         if kinds & {"SyncAPIClient", "AsyncAPIClient"}:

@@ -23,7 +23,7 @@ KEYS: dict[str | None, Key | None] = {
     None: None,
 }
 SECRET = "sk-live-4711"
-# Names in which SDKs, gateways, clouds and companies put credentials. A few more are in test_found_bugs.
+# Names in which SDKs, gateways, clouds and companies put credentials. A few more are in test_once_broken.
 NAMES = [
     *CALLERS, "x-goog-api-key", "proxy-authorization", "x-authorization", "x-auth-token", "x-access-token", "x-token",
     "cookie", "x-amz-security-token", "x-amz-signature", "x-vault-token", "cf-access-client-secret", "helicone-auth",

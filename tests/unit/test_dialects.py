@@ -99,7 +99,7 @@ def test_pings_and_comments_change_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", ["openai_responses", "anthropic_messages"])
 @given(said=texts, cut=st.integers(0, 10_000))
 def test_a_truncated_stream_is_no_answer(name: str, said: list[str], cut: int) -> None:
-    """Of openai_chat, see test_found_bugs."""
+    """Of openai_chat, see test_once_broken."""
     stream = replayed(name, said, stream=True)
     blocks = stream.removesuffix(b"\n\n").split(b"\n\n")
     kept = blocks[: cut % len(blocks)]
@@ -108,7 +108,7 @@ def test_a_truncated_stream_is_no_answer(name: str, said: list[str], cut: int) -
 
 @streamed
 def test_a_stream_cut_before_its_end_is_no_answer(name: str) -> None:
-    """Anywhere: within an event, a line or a letter. Of a second choice, see test_found_bugs."""
+    """Anywhere: within an event, a line or a letter. Of a second choice, see test_once_broken."""
     stream = replayed(name, ["नमस्ते 🧭"], stream=True)
     last_event = stream.removesuffix(b"\n\n").rindex(b"\n\n")
     if name == "openai_chat":

@@ -22,6 +22,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -78,6 +79,7 @@ class Verdict:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that what was started is ended
     options = _options()
     package: str = options.package
     pins = [*options.sdk, *([f"{package}=={options.version}"] if options.version else [])]
