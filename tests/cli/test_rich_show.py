@@ -24,7 +24,8 @@ ANSWERS = (
 )
 
 
-def test_the_live_display_shows_the_moment_and_leaves_the_result() -> None:
+def test_the_live_display_shows_the_moment_and_leaves_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # on a dumb one rich redraws nothing
     screen = io.StringIO()
     edge = Edge(endpoints=[Endpoint("http://127.0.0.1:1/v1", name="fra")], key="none", cache="exact")
     figures = side(ANSWERS, 1)
