@@ -53,10 +53,12 @@ async def send(
 ) -> Reply:
     """Try the endpoints in order until one answers.
 
-    When none does, the last reply is handed back, or the HTTP library's own exception raised: the SDK maps those.
+    When none does, the client's own origin's reply is handed back if it gave one (the plain SDK would have it, with its
+    `Retry-After`), else the last attempt's, or the HTTP library's own exception is raised: the SDK maps those.
     """
     left = list(endpoints)
     sent = 0
+    origins: Reply | None = None  # what the origin said, kept open while ejected endpoints are tried after it
     while True:
         endpoint = left.pop(0)
         if sent and sent == budget.attempts - 1 and ORIGIN in left:
@@ -64,19 +66,31 @@ async def send(
         more = bool(left) and rt.now() < budget.deadline
         reply, failure, error = await _attempt(call, endpoint, budget.connect_s if more else None, selector, rt, trace)
         if failure is None and reply is not None:
+            await _close(origins, rt)
             return reply
         sent += failure not in UNSENT
         more = more and sent < budget.attempts and rt.now() < budget.deadline
         if not (more and failure is not None and may_resend(call, failure)):
-            if reply is not None and failure is not Failure.NOT_AN_ANSWER:
-                return reply
-            if reply is not None:
-                await rt.close(reply)
-                error = rt.broken(f"{endpoint.name} gave no answer of the API (status {reply.status})")
-            assert error is not None
-            raise error
-        if reply is not None:
-            await rt.close(reply)
+            break
+        if endpoint is ORIGIN:
+            origins = reply
+        else:
+            await _close(reply, rt)
+    if origins is not None:
+        await _close(reply, rt)
+        return origins
+    if reply is not None and failure is not Failure.NOT_AN_ANSWER:
+        return reply
+    if reply is not None:
+        await rt.close(reply)
+        error = rt.broken(f"{endpoint.name} gave no answer of the API (status {reply.status})")
+    assert error is not None
+    raise error
+
+
+async def _close(reply: Reply | None, rt: Runtime) -> None:
+    if reply is not None:
+        await rt.close(reply)
 
 
 async def _attempt(

@@ -211,6 +211,5 @@ class Entry:
     id: str = ""  # the provider's own id of the answer
     endpoint: str = ""
     pop: str = ""
-    rest: bytes = field(
-        default=b"", compare=False
-    )  # the body without what is new with each answer, once it was asked for
+    # The body without what is new with each answer; made at the first hit.
+    rest: bytes = field(default=b"", compare=False)

@@ -36,7 +36,7 @@ class Door:
             )
         except Exception as error:
             why = f"the key of endpoint {endpoint.name!r} could not be used: {error!r}"
-            raise AttemptFailed(Failure.NO_KEY, families.connect_error(self.native, why)) from error
+            raise AttemptFailed(Failure.NO_KEY, families.native_error(self.native, "ConnectError", why)) from error
         return self.dispatch, aimed
 
     def believes_kernel(self, request: Any) -> bool:

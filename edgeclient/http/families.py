@@ -273,15 +273,9 @@ def _annotate(native: Any, notes: said.Notes | None) -> None:
     native.headers = type(native.headers)([*native.headers.raw, *ours])  # a list field may come in several lines
 
 
-def connect_error(native: Any, why: str) -> BaseException:
-    """The family's own exception for a request that could not be sent; the SDKs map it and retry."""
-    error: BaseException = family_of(native).ConnectError(why, request=native)
-    return error
-
-
-def protocol_error(native: Any, why: str) -> BaseException:
-    """The family's own exception for a peer that does not speak the protocol; the SDKs map it and retry."""
-    error: BaseException = family_of(native).RemoteProtocolError(why, request=native)
+def native_error(native: Any, kind: str, why: str) -> BaseException:
+    """The family's own exception of that class name; the SDKs map it and retry."""
+    error: BaseException = getattr(family_of(native), kind)(why, request=native)
     return error
 
 

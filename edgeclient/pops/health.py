@@ -1,7 +1,8 @@
 """Whether an endpoint may be used: ejection with growing penalties, and the way back through one trial. Pure.
 
 Ready -> ejected (for `4 s x 2^n`, at most 30 s, +-25 %) -> probation -> ready, or ejected again. In probation exactly one
-trial is under way: a probe where the endpoint could not be reached, a real request where its answers were bad.
+trial is under way: a probe where the endpoint could not be reached, a real request where its answers were bad, and the one
+after the other where its connections broke.
 """
 
 from __future__ import annotations

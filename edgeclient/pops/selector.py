@@ -140,10 +140,6 @@ class Selector:
             else:
                 track.health.failed(Failure.CONNECT, now - took_s, now, self._rng)
 
-    def rtt_s(self, endpoint: Endpoint) -> float | None:
-        """The estimated RTT of an endpoint; None before its first sample."""
-        return self._track(endpoint).rtt.estimate()
-
     def status(self, now: float) -> tuple[EndpointStatus, ...]:
         """What is known of each endpoint, in the configured order."""
         with self._lock:

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ..cache.flights import Flight
-from ..cache.stores import Store
 from ..http import families
-from ..http.doors import Door
-from ..values import Call, Endpoint, Entry, Reply
-from .protocol import AttemptFailed, Learn
+from ..values import Call, Endpoint, Reply
+from .common import DoorRuntime, meaning
 
 
-class TaskRuntime:
+class TaskRuntime(DoorRuntime):
     """One call of an async client."""
 
-    __slots__ = ("door",)
-
-    now = staticmethod(time.monotonic)
-    wall = staticmethod(time.time)
-
-    def __init__(self, door: Door) -> None:
-        self.door = door
+    __slots__ = ()
 
     async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
         send, request = self.door.target(call, endpoint, connect_s)
@@ -32,10 +23,10 @@ class TaskRuntime:
             if not call.live and not native.is_closed:
                 await native.aread()
         except Exception as error:
-            failure = families.failure_of(error)
-            if failure is None:
-                raise  # as it is, its cause included: it is not about this attempt
-            raise AttemptFailed(failure, error) from None
+            meant = meaning(error)
+            if meant is error:
+                raise  # as it is, its cause included
+            raise meant from None
         return families.to_reply(native, live=call.live, kernel=self.door.believes_kernel(request))
 
     async def close(self, reply: Reply) -> None:
@@ -50,18 +41,6 @@ class TaskRuntime:
         with anyio.move_on_after(longest_s):
             await landed.wait()
         return flight.landed is True
-
-    async def load(self, store: Store, key: str) -> Entry | None:
-        return store.load(key, self.now())
-
-    async def save(self, store: Store, entry: Entry) -> None:
-        store.save(entry, self.now())
-
-    def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
-        return self.door.prober.start(due, learn)
-
-    def broken(self, why: str) -> BaseException:
-        return families.protocol_error(self.door.native, why)
 
 
 def _thread_safe_call() -> Callable[[Callable[[], object]], Any]:

@@ -122,6 +122,22 @@ def test_only_while_another_is_left_is_the_connection_hurried(run: Run) -> None:
     assert Sending(run, run.runtime(a=ok()), A, B, total_s=0.0).rt.connect_s == [None]  # no time for another one
 
 
+@both_ways
+@pytest.mark.parametrize("last", [Failure.REFUSED, says(503)], ids=["refused", "503"])
+def test_what_the_origin_said_is_handed_back_when_ejected_endpoints_help_no_further(run: Run, last: Any) -> None:
+    """The plain SDK would have it, with its Retry-After."""
+    busy = says(429)
+    done = Sending(run, run.runtime(origin=busy, a=last), ORIGIN, A)
+    assert done.sent == "origin a" and done.reply is busy and busy not in done.rt.closed
+
+
+@both_ways
+def test_what_the_origin_said_is_closed_when_an_ejected_endpoint_answers(run: Run) -> None:
+    busy, answer = says(429), ok()
+    done = Sending(run, run.runtime(origin=busy, a=answer), ORIGIN, A)
+    assert done.reply is answer and done.rt.closed == [busy]
+
+
 # -- what may be sent again
 
 
@@ -206,7 +222,7 @@ def test_each_attempt_reports_one_outcome(run: Run) -> None:
 def test_the_rtt_of_a_reply_is_learnt(run: Run) -> None:
     reply = ok()
     reply.rtt_s = 0.02
-    assert Sending(run, run.runtime(a=reply), A).selector.rtt_s(A) == 0.02
+    assert Sending(run, run.runtime(a=reply), A).selector.status(0)[0].rtt_ms == 20.0
 
 
 # -- what is no answer

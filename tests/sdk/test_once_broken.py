@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -18,8 +16,6 @@ from talking import Net, ask
 import edgeclient
 import edgeclient.openai
 from edgeclient import Edge, Endpoint, RouteError, SettingsError
-
-_TYPING = Path(__file__).parents[1] / "typing"
 
 # -- the mirror
 
@@ -38,16 +34,6 @@ def test_a_module_setting_can_be_patched_and_is_put_back(monkeypatch: pytest.Mon
     with mock.patch("edgeclient.openai.organization", "patched"):
         assert openai.organization == "patched"
     assert openai.organization == edgeclient.openai.organization == "before"
-
-
-def test_checkers_know_what_runs(tmp_path: Path) -> None:
-    """Names outside `__all__` (Azure, module-level calls), and our transports where a transport is wanted."""
-    spec = importlib.util.spec_from_file_location("checkers", _TYPING / "checkers.py")
-    assert spec is not None and spec.loader is not None
-    checkers = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(checkers)
-    found = checkers.run("pyright", _TYPING / "gaps.py", tmp_path)
-    assert found == "", found
 
 
 # -- the edge of a copy

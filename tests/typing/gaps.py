@@ -1,4 +1,4 @@
-"""Users' code that runs and that type checkers refuse: see tests/sdk/test_once_broken.py. Never run."""
+"""Users' code that runs and that type checkers once refused. Never run."""
 
 from __future__ import annotations
 

@@ -1,0 +1,42 @@
+"""What the runtimes of threads and of tasks have in common: everything that neither sends nor waits. Asks the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ..cache.stores import Store
+from ..http import families
+from ..http.doors import Door
+from ..values import Endpoint, Entry
+from .protocol import AttemptFailed, Learn
+
+
+class DoorRuntime:
+    """One call that came in at a door."""
+
+    __slots__ = ("door",)
+
+    now = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+
+    async def load(self, store: Store, key: str) -> Entry | None:
+        return store.load(key, self.now())
+
+    async def save(self, store: Store, entry: Entry) -> None:
+        store.save(entry, self.now())
+
+    def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
+        return self.door.prober.start(due, learn)
+
+    def broken(self, why: str) -> BaseException:
+        return families.native_error(self.door.native, "RemoteProtocolError", why)
+
+
+def meaning(error: Exception) -> Exception:
+    """The failed attempt that an exception of the HTTP library means; itself, when it is not about the attempt."""
+    failure = families.failure_of(error)
+    return error if failure is None else AttemptFailed(failure, error)
