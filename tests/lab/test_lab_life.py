@@ -221,8 +221,9 @@ def test_labs_coexist(lab: Lab, mode: str, ask_openai: AskOpenAI) -> None:
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(network.__file__).parents[2])}
 
 SCRIPT = """
-import json, sys, time
+import json, signal, sys, time
 from edgeclient.lab import Lab
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background has it ignored, and hands that on
 lab = Lab({"fra": 1, "nyc": 2}, mode=sys.argv[1], tls=True).start()
 print(json.dumps([lab.ca_file, lab.urls["fra"]]), flush=True)
 command = sys.stdin.readline().strip()
