@@ -20,10 +20,17 @@ def _sending() -> Any:
     return sending
 
 
+def _models() -> Any:
+    from . import models
+
+    return models
+
+
 class Seam:
     """What all our client classes share: the edge they belong to, and the notes of their answers."""
 
     _edge: Any
+    _strict_response_validation: bool
     _bound_edge: Any = None  # a class made by an `Edge` is bound to it; None: the default edge
 
     def _note(self, answer: Any, response: Any) -> Any:
@@ -31,6 +38,13 @@ class Seam:
         if said is not None:
             noting.attach(answer, said)
         return answer
+
+    def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
+        if self._edge.active and not self._strict_response_validation:
+            answer = _models().validated(cast_to, data)
+            if answer is not None:
+                return answer
+        return super()._process_response_data(data=data, cast_to=cast_to, response=response)  # type: ignore[misc]
 
 
 class SyncSeam(Seam):
