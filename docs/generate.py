@@ -392,7 +392,7 @@ def _options(fault: str) -> list[str]:
 
 
 def _written(notes: noting.Notes) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in noting.headers(notes))
+    return "\n".join(f"{name.decode()}: {value.decode()}" for name, value in noting.headers(notes))
 
 
 def _help(command: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from .frozen import value
@@ -44,32 +45,30 @@ class Notes:
         return asdict(self)
 
 
-def headers(notes: Notes) -> list[tuple[str, str]]:
+def headers(notes: Notes) -> list[tuple[bytes, bytes]]:
     """The response headers that say the same: Cache-Status, Proxy-Status, Server-Timing."""
     found = []
     if notes.cache != "off":
-        found.append(("cache-status", _cache_status(notes)))
-    found += [("proxy-status", _proxy_status(attempt)) for attempt in notes.tried]
-    timing = [f"edge;dur={notes.took_ms:.3f}"] if notes.took_ms is not None else []
+        found.append((b"cache-status", _cache_status(notes).encode()))
+    for attempt in notes.tried:
+        found.append((b"proxy-status", _proxy_status(attempt.endpoint, attempt.outcome, attempt.status)))
+    timing = f"edge;dur={notes.took_ms:.3f}" if notes.took_ms is not None else ""
     if notes.rtt_ms is not None:
-        timing.append(f"edge-rtt;dur={notes.rtt_ms:.3f}")
+        timing += f"{', ' if timing else ''}edge-rtt;dur={notes.rtt_ms:.3f}"
     if timing:
-        found.append(("server-timing", ", ".join(timing)))
+        found.append((b"server-timing", timing.encode()))
     return found
 
 
 def _cache_status(notes: Notes) -> str:
-    words = [_WHO]
-    words.append("hit" if notes.cache == "hit" else f"fwd={notes.cache if notes.cache == 'bypass' else 'miss'}")
+    said = f"{_WHO}; hit" if notes.cache == "hit" else f"{_WHO}; fwd={notes.cache}"
     if notes.ttl_s is not None:
-        words.append(f"ttl={int(notes.ttl_s)}")
+        said += f"; ttl={int(notes.ttl_s)}"
     if notes.stored:
-        words.append("stored")
+        said += "; stored"
     if notes.collapsed:
-        words.append("collapsed")
-    if notes.key:
-        words.append(f'key="{notes.key}"')
-    return "; ".join(words)
+        said += "; collapsed"
+    return f'{said}; key="{notes.key}"' if notes.key else said
 
 
 def _string(text: str) -> str:
@@ -78,13 +77,14 @@ def _string(text: str) -> str:
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _proxy_status(attempt: Attempt) -> str:
-    words = [_WHO, f"next-hop={_string(attempt.endpoint)}"]
-    if attempt.status:
-        words.append(f"received-status={attempt.status}")
-    if attempt.outcome not in ("ok", "status", "throttled"):  # these say all by received-status
-        words.append(f"error={attempt.outcome}")
-    return "; ".join(words)
+@lru_cache(maxsize=1024)
+def _proxy_status(endpoint: str, outcome: str, status: int) -> bytes:
+    words = [_WHO, f"next-hop={_string(endpoint)}"]
+    if status:
+        words.append(f"received-status={status}")
+    if outcome not in ("ok", "status", "throttled"):  # these say all by received-status
+        words.append(f"error={outcome}")
+    return "; ".join(words).encode()
 
 
 # Answers are the SDK's own objects and stay untouched: their notes are kept beside them, for as long as they live.

@@ -251,7 +251,6 @@ async def _keep(
     except Exception as error:
         edge.telemetry.mishap("cache save", error)
         return False
-    edge.telemetry.count("stored")
     return True
 
 

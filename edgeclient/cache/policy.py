@@ -26,7 +26,7 @@ def entry_of(
     answer = call.dialect.whole(body) if call.streamed else _object(body)
     if answer is None or not call.dialect.storable(answer):
         return None
-    kept = tuple((name.lower(), value) for name, value in headers if name.lower() in _KEPT_HEADERS)
+    kept = tuple([(lower, value) for name, value in headers if (lower := name.lower()) in _KEPT_HEADERS])
     return Entry(
         key=call.key,
         body=_dumps(answer) if call.streamed else body,

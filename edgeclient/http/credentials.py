@@ -21,8 +21,7 @@ _SECRET = re.compile(
 def replace(headers: Any, key: Any, sdk: str) -> None:
     """Make a request's headers fit for an endpoint with `key` (a settings `Key`). `headers` is changed in place."""
     passes = key is not None and key.passes_through
-    secrets = [name for raw, _ in headers.raw if (name := _secret(raw))]
-    place = next((name for name in CALLERS if name in secrets), "")
+    secrets, place = _secrets(tuple([line[0] for line in headers.raw]))
     for name in secrets:
         if not (passes and name in CALLERS) and name in headers:
             del headers[name]
@@ -40,6 +39,12 @@ def replace(headers: Any, key: Any, sdk: str) -> None:
 
 
 @lru_cache(maxsize=256)
+def _secrets(names: tuple[bytes, ...]) -> tuple[list[str], str]:
+    """Which of a request's headers may carry a secret, and the one that carries the caller's key."""
+    secrets = [name for raw in names if (name := _secret(raw))]
+    return secrets, next((name for name in CALLERS if name in secrets), "")
+
+
 def harmless_query(query: bytes) -> bytes:
     """A query without the parameters that may carry a secret."""
     kept = [part for part in query.split(b"&") if not _secret(part.partition(b"=")[0])]
@@ -52,7 +57,6 @@ def lower(name: bytes) -> str:
     return name.decode("latin-1").lower()
 
 
-@lru_cache(maxsize=1024)
 def _secret(raw: bytes) -> str:
     """A header's name if it may carry a secret, else ""."""
     name = lower(raw)

@@ -92,7 +92,8 @@ def read_request(native: Any, base: Base, *, live: bool | None, hidden: bool = F
         body = native.content
     except Exception:  # the family's RequestNotRead: an upload that streams, or a body given as an iterator
         body = b""
-    headers = [(name, value.decode("latin-1")) for raw, value in native.headers.raw if (name := _meaning(raw))]
+    raw = native.headers.raw
+    headers = [(name, raw[n][1].decode("latin-1")) for n, name in _meant(tuple([line[0] for line in raw]))]
     signed = any(name == "authorization" and value.startswith("AWS4-") for name, value in headers)
     return Request(
         sdk=base.sdk,
@@ -108,7 +109,12 @@ def read_request(native: Any, base: Base, *, live: bool | None, hidden: bool = F
     )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
+def _meant(names: tuple[bytes, ...]) -> tuple[tuple[int, str], ...]:
+    """Which of a request's headers mean something to the pipeline; an SDK sends the same ones with every call."""
+    return tuple((n, name) for n, raw in enumerate(names) if (name := _meaning(raw)))
+
+
 def _meaning(raw: bytes) -> str:
     """A header's name in lower case if it means something to the pipeline, else "" (most of an SDK's headers do not)."""
     name = credentials.lower(raw)
@@ -134,12 +140,12 @@ def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, con
     A copy costs an eighth of a new request and keeps its extensions (timeouts, trace).
     """
     family = family_of(native)
-    url = _url(family, endpoint.base(sdk) + path, credentials.harmless_query(native.url.query))
+    url, host = _url(family, endpoint.base(sdk) + path, native.url.query)
     aimed = _copied(native)
     aimed.url = url
     aimed.headers = native.headers.copy()
     credentials.replace(aimed.headers, endpoint.key, sdk)
-    aimed.headers["host"] = url.netloc.decode("ascii")
+    aimed.headers["host"] = host
     if connect_s is not None:
         timeout = dict(native.extensions.get("timeout") or {})
         said_s = timeout.get("connect")
@@ -157,9 +163,10 @@ def _copied(native: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _url(family: Any, address: str, query: bytes) -> Any:
-    url = family.URL(address)
-    return url.copy_with(query=query) if query else url
+def _url(family: Any, address: str, query: bytes) -> tuple[Any, str]:
+    """The URL at an endpoint, without what may be secret in the query, and its `Host`."""
+    url, kept = family.URL(address), credentials.harmless_query(query)
+    return url.copy_with(query=kept) if kept else url, url.netloc.decode("ascii")
 
 
 def _renamed(family: Any, aimed: Any, model: str) -> Any:
@@ -248,7 +255,7 @@ def _made(reply: Reply, request: Any, *, live: bool) -> Any:
     family, body, notes = family_of(request), reply.body or b"", reply.notes
     headers = [*reply.headers, (b"content-length", b"%d" % len(body))]
     if notes is not None:
-        headers += [(name.encode(), value.encode()) for name, value in said.headers(notes)]
+        headers += said.headers(notes)
     content = {"stream": family.ByteStream(body)} if live else {"content": body}
     native = family.Response(
         reply.status, headers=headers, request=request, extensions={"edgeclient": notes}, **content
@@ -269,8 +276,12 @@ def _annotate(native: Any, notes: said.Notes | None) -> None:
     if notes is None:
         return
     native.extensions["edgeclient"] = notes
-    ours = [(name.encode(), value.encode()) for name, value in said.headers(notes)]
-    native.headers = type(native.headers)([*native.headers.raw, *ours])  # a list field may come in several lines
+    lines = said.headers(notes)
+    kept = getattr(native.headers, "_list", None)
+    if kept is None:
+        native.headers = type(native.headers)([*native.headers.raw, *lines])
+    else:  # no public way adds a line beside others of its name, and all of them again would cost ten times as much
+        kept += [(name, name, value) for name, value in lines]
 
 
 def native_error(native: Any, kind: str, why: str) -> BaseException:
@@ -284,10 +295,10 @@ def base_of_request(native: Any, defaults: dict[str, str], listed: Iterable[str]
     family, address = family_of(native), str(native.url)
     for sdk, origin in defaults.items():
         if address.startswith(f"{origin}/"):
-            return base_of(_url(family, origin, b""), sdk, origin)
+            return base_of(family.URL(origin), sdk, origin)
     for origin in sorted(listed, key=len, reverse=True):
         if address.startswith(f"{origin}/"):
-            return base_of(_url(family, origin, b""), "", "")
+            return base_of(family.URL(origin), "", "")
     return base_of(native.url.copy_with(path="/", query=None), "", "")
 
 

@@ -63,6 +63,8 @@ class Telemetry:
             if notes.attempts:
                 counts["attempts"] += notes.attempts
                 counts["failovers"] += notes.attempts - 1
+            if notes.stored:
+                counts["stored"] += 1
             if event.error:
                 counts["errors"] += 1
         for hook in self._hooks:

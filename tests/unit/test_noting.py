@@ -44,7 +44,7 @@ KEY = "0123456789abcdef0123456789abcdef"
     ],
 )
 def test_headers_say_the_notes(said: Notes, expected: list[tuple[str, str]]) -> None:
-    assert headers(said) == expected
+    assert [(name.decode(), value.decode()) for name, value in headers(said)] == expected
 
 
 def test_notes_as_plain_values() -> None:

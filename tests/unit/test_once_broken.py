@@ -358,7 +358,8 @@ def test_a_mock_has_no_notes() -> None:
 @pytest.mark.parametrize("name", ['fra"2', "fra\\2", "fra\n2", "münchen"])
 def test_a_header_is_well_formed_whatever_the_name(name: str) -> None:
     """RFC 8941 strings are printable ASCII with \\" and \\\\ escaped; names come from the settings unchecked."""
-    ((_, value),) = headers(Notes(tried=(Attempt(name, "ok"),)))
+    ((_, said),) = headers(Notes(tried=(Attempt(name, "ok"),)))
+    value = said.decode()
     inner = value.removeprefix('edgeclient; next-hop="').removesuffix('"')
     assert value.isascii() and value.isprintable()
     assert '"' not in inner.replace('\\"', "") and "\\" not in inner.replace("\\\\", "").replace('\\"', "")

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import threading
 
-from cachetools import TLRUCache
+from cachetools import LRUCache
 
 from ...values import Entry
 
 
 class MemoryStore:
-    """A `Store` on cachetools' TLRU cache. The caller says what time it is."""
+    """A `Store` on cachetools' LRU cache. The caller tells the time; an entry past its own goes when it is asked for."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._now = 0.0
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._entries = self._empty()
 
     def load(self, key: str, now: float) -> Entry | None:
         with self._lock:
-            self._now = now
-            return self._entries.get(key)
+            entry = self._entries.get(key)
+            if entry is not None and entry.expires_at <= now:
+                del self._entries[key]
+                return None
+            return entry
 
     def save(self, entry: Entry, now: float) -> None:
         with self._lock:
-            self._now = now
             if entry.size > self._max_bytes:
                 self._entries.pop(entry.key, None)
                 return
@@ -44,10 +45,5 @@ class MemoryStore:
         if self._lock.locked():
             self._lock, self._entries = threading.Lock(), self._empty()
 
-    def _empty(self) -> TLRUCache[str, Entry]:
-        return TLRUCache(
-            self._max_bytes,
-            ttu=lambda _, entry, __: entry.expires_at,
-            timer=lambda: self._now,
-            getsizeof=lambda entry: entry.size,
-        )
+    def _empty(self) -> LRUCache[str, Entry]:
+        return LRUCache(self._max_bytes, getsizeof=lambda entry: entry.size)
