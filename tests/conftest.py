@@ -7,12 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from edgeclient.lab import process
+
 _OF_SDKS = ("OPENAI_", "ANTHROPIC_", "AZURE_OPENAI_", "AWS_", "CLOUD_ML_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow, which take minutes")
+
+
+def pytest_configure() -> None:
+    """Measured by coverage, the lab's processes start with `site` as well: through it the measurement gets into them."""
+    if os.environ.get("COVERAGE_PROCESS_CONFIG"):
+        process._ALONE = ("-I",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

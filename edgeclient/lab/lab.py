@@ -112,7 +112,7 @@ class Lab:
         for site in self._processes:
             self._count(site)
         for process in self._processes.values():
-            process.kill()
+            process.end()
         if self._network is not None:
             self._network.close()
         for sock in self._held:

@@ -175,7 +175,7 @@ class Network:
     def close(self) -> None:
         """Ends the router; devices and namespaces go with it and with the processes inside."""
         if self._router is not None:
-            self._router.kill()
+            self._router.end()
         for space in self._spaces.values():
             space.close()
         self._spaces.clear()
