@@ -1,4 +1,4 @@
-"""A lab of each mode that lives as long as the test session, and clients of both SDKs for it.  Starts processes."""
+"""A lab of each mode that lives as long as a test module, and clients of both SDKs for it.  Starts processes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session", params=MODES)
+@pytest.fixture(scope="module", params=MODES)
 def shared(request: pytest.FixtureRequest) -> Iterator[Lab]:
     need(request.param)
     pops = {"fra": 2.0, "nyc": 12.0}

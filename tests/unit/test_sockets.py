@@ -1,0 +1,78 @@
+"""What the kernel tells of real connections, and that everything else it is asked about is "not known", never an error."""
+
+from __future__ import annotations
+
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from edgeclient.http import sockets
+
+
+def _connected() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+    near.sendall(b"x")
+    far.recv(1)
+    return near, far
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="this kernel does not tell")
+def test_a_connection_has_a_round_trip_time() -> None:
+    near, far = _connected()
+    with near, far:
+        said = sockets.kernel_rtt(near)
+    assert said is not None
+    smoothed_s, minimum_s = said
+    assert 0 < minimum_s <= smoothed_s < 5
+
+
+def test_what_is_no_open_tcp_connection_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        assert sockets.kernel_rtt(one) is None
+    assert sockets.kernel_rtt(one) is None  # closed
+    assert sockets.kernel_rtt(object()) is None
+    with socket.socket() as fresh:
+        assert sockets.kernel_rtt(fresh) is None
+    assert (
+        sockets.kernel_rtt(SimpleNamespace(getsockopt=lambda *_: b"\x01" * 24)) is None
+    )  # an old kernel's short answer
+    monkeypatch.setattr(sockets, "_TCP_INFO", None)
+    near, far = _connected()
+    with near, far:
+        assert sockets.kernel_rtt(near) is None
+
+
+def _response(**extensions: Any) -> Any:
+    return SimpleNamespace(extensions=extensions)
+
+
+def test_a_response_without_a_socket_has_none() -> None:
+    def unknown(name: str) -> None:
+        raise RuntimeError(name)
+
+    assert sockets.rtt_of_response(_response()) is None
+    assert sockets.rtt_of_response(_response(network_stream=SimpleNamespace(get_extra_info=unknown))) is None
+    assert sockets.rtt_of_response(_response(network_stream=SimpleNamespace(get_extra_info=lambda _: None))) is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "host", "expected"),
+    [
+        ({}, "api.example", False),
+        ({"https_proxy": "http://127.0.0.1:3128"}, "api.example", True),
+        ({"https_proxy": "http://127.0.0.1:3128", "no_proxy": "example"}, "api.example", False),
+        ({"all_proxy": "socks5://127.0.0.1:1080"}, "api.example", True),
+        ({"ftp_proxy": "http://127.0.0.1:3128"}, "api.example", False),
+    ],
+)
+def test_a_proxy_of_the_environment_stands_between(
+    variables: dict[str, str], host: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert sockets.behind_proxy(host) is expected
