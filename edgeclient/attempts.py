@@ -44,7 +44,7 @@ def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin:
         return [] if origin == "never" else [ORIGIN]
     if origin == "candidate":
         candidates = [*candidates, ORIGIN]
-    good, rest = selector.plan(candidates, now, again=call.retry > 0)
+    good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
     return [*good, ORIGIN, *rest] if origin == "last" else [*good, *rest]
 
 
@@ -100,11 +100,14 @@ async def _attempt(
     began = rt.now()
     reply: Reply | None = None
     error: BaseException | None = None
+    selector.starting(endpoint)
     try:
         reply = await rt.send(call, endpoint, connect_s)
         failure = judge(call, endpoint, reply)
     except AttemptFailed as failed:
         failure, error = failed.failure, failed.error
+    finally:
+        selector.ended(endpoint)
     status = reply.status if reply is not None else 0
     trace.add(endpoint, failure.value if failure else "ok", status)
     now = rt.now()
@@ -118,6 +121,9 @@ async def _attempt(
             rtt_s=reply.rtt_s if reply is not None else None,
             retry_after_s=retry_after_s(reply, rt.wall()) if reply is not None and failure else None,
             took_s=now - began,
+            cold=reply is not None and reply.cold,
+            processing_s=processing_s(reply) if reply is not None else None,
+            call=call,
         ),
         now,
     )
@@ -163,6 +169,15 @@ def _looks_right(call: Call, reply: Reply) -> bool:
         return not kind.startswith("text/html")
     body = reply.body.strip()
     return body[:1] == b"{" and body[-1:] == b"}"
+
+
+def processing_s(reply: Reply) -> float | None:
+    """How long the server says that the model took, in seconds; None when it does not say."""
+    said = reply.header(b"openai-processing-ms")
+    try:
+        return max(0.0, float(said) / 1e3) if said else None
+    except ValueError:
+        return None
 
 
 def retry_after_s(reply: Reply, wall_s: float) -> float | None:

@@ -159,6 +159,9 @@ class Outcome:
     rtt_s: float | None = None  # the path's round-trip time, where it could be measured
     retry_after_s: float | None = None
     took_s: float = 0.0  # start of the attempt to the answer's head (or to its end, when it is not live)
+    cold: bool = False  # it had to open a connection first
+    processing_s: float | None = None  # of `took_s`, what the server says that the model took
+    call: Call | None = None
 
 
 class Watch(Protocol):
@@ -182,6 +185,7 @@ class Reply:
     body: bytes | None = None
     native: Any = None  # the family's own response; None for an answer from the cache
     rtt_s: float | None = None
+    cold: bool = False  # the connection was opened for it
     decode: Callable[[bytes], bytes] = _as_it_is  # undoes the content encoding of a body from the wire
     tee: Watch | None = None
     notes: Notes | None = None

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..values import ORIGIN, Endpoint, Failure, Outcome
+from ..values import ORIGIN, Call, Endpoint, Failure, Outcome
 from .health import Health, State
 from .rtt import RttWindow
 
@@ -40,7 +40,7 @@ class EndpointStatus:
 class _Track:
     """What is known of one endpoint, while it runs."""
 
-    __slots__ = ("calls", "failures", "health", "jitter", "pop", "probe_at", "rtt", "throttled_until")
+    __slots__ = ("calls", "failures", "health", "jitter", "pending", "pop", "probe_at", "rtt", "throttled_until")
 
     def __init__(self) -> None:
         self.rtt = RttWindow()
@@ -48,7 +48,7 @@ class _Track:
         self.throttled_until = 0.0
         self.probe_at = float("-inf")
         self.jitter = 1.0  # of the silence before the next probe
-        self.calls = self.failures = 0
+        self.calls = self.failures = self.pending = 0
         self.pop = ""
 
 
@@ -64,7 +64,7 @@ class Selector:
         self._lock = threading.Lock()
 
     def plan(
-        self, candidates: Sequence[Endpoint], now: float, *, again: bool = False
+        self, candidates: Sequence[Endpoint], now: float, *, again: bool = False, call: Call | None = None
     ) -> tuple[list[Endpoint], list[Endpoint]]:
         """All candidates in the order to try them: those to use, and those only for when nothing else is left.
 
@@ -84,6 +84,15 @@ class Selector:
                 ):
                     spared.add(endpoint.name)
             return [e for e in order if e.name not in spared], [e for e in order if e.name in spared]
+
+    def starting(self, endpoint: Endpoint) -> None:
+        """An attempt is under way; `ended` follows, whatever becomes of it."""
+        with self._lock:
+            self._track(endpoint).pending += 1
+
+    def ended(self, endpoint: Endpoint) -> None:
+        with self._lock:
+            self._track(endpoint).pending -= 1
 
     def record(self, outcome: Outcome, now: float) -> None:
         """Learn from one attempt."""
