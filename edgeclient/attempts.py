@@ -7,11 +7,11 @@ free of charge. Nothing is tried twice in one pass, and a stream that began is n
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .noting import Attempt
+from .pops import limits
 from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Runtime
 from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply
@@ -119,11 +119,12 @@ async def _attempt(
             failure,
             status,
             rtt_s=reply.rtt_s if reply is not None else None,
-            retry_after_s=retry_after_s(reply, rt.wall()) if reply is not None and failure else None,
+            retry_after_s=_pause_s(reply, failure, rt.wall()) if reply is not None else None,
             took_s=now - began,
+            sent_bytes=call.size,
             cold=reply is not None and reply.cold,
-            processing_s=processing_s(reply) if reply is not None else None,
-            call=call,
+            processing_s=limits.processing_s(reply) if reply is not None else None,
+            call=call if call.retry == 0 and len(trace.tried) == 1 else None,  # later ones are slow by selection
         ),
         now,
     )
@@ -171,26 +172,6 @@ def _looks_right(call: Call, reply: Reply) -> bool:
     return body[:1] == b"{" and body[-1:] == b"}"
 
 
-def processing_s(reply: Reply) -> float | None:
-    """How long the server says that the model took, in seconds; None when it does not say."""
-    said = reply.header(b"openai-processing-ms")
-    try:
-        return max(0.0, float(said) / 1e3) if said else None
-    except ValueError:
-        return None
-
-
-def retry_after_s(reply: Reply, wall_s: float) -> float | None:
-    """The pause an answer asks for, in seconds: `retry-after-ms`, or `Retry-After` as seconds or as a date."""
-    for name, unit in ((b"retry-after-ms", 1e-3), (b"x-ms-retry-after-ms", 1e-3), (b"retry-after", 1.0)):
-        said = reply.header(name)
-        if said:
-            try:
-                return max(0.0, float(said) * unit)
-            except ValueError:
-                pass
-            try:
-                return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - wall_s)
-            except (ValueError, TypeError):
-                return None
-    return None
+def _pause_s(reply: Reply, failure: Failure | None, wall_s: float) -> float | None:
+    """The pause that a reply asks for, or that its rate limit demands before the next call is refused."""
+    return limits.retry_after_s(reply, wall_s) if failure is not None else limits.exhausted_s(reply, wall_s)

@@ -86,6 +86,7 @@ def classify(request: Request, edge: Policies) -> Call:
         route=route,
         dialect=dialect,
         body=body,
+        size=len(request.body),
         streamed=streamed,
         live=streamed if request.live is None else request.live,
         key=key,

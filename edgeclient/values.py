@@ -116,6 +116,7 @@ class Call:
     route: Route = Route.DIRECT
     dialect: Dialect | None = None
     body: Json = field(default_factory=dict)
+    size: int = 0  # bytes of the request's body
     streamed: bool = False  # an event stream was asked for
     live: bool = False  # the body goes out unread
     key: str = ""  # of the exact cache; "" when this call is not cacheable
@@ -160,6 +161,7 @@ class Outcome:
     retry_after_s: float | None = None
     took_s: float = 0.0  # start of the attempt to the answer's head (or to its end, when it is not live)
     cold: bool = False  # it had to open a connection first
+    sent_bytes: int = 0  # of the request's body
     processing_s: float | None = None  # of `took_s`, what the server says that the model took
     call: Call | None = None
 
@@ -189,13 +191,14 @@ class Reply:
     decode: Callable[[bytes], bytes] = _as_it_is  # undoes the content encoding of a body from the wire
     tee: Watch | None = None
     notes: Notes | None = None
+    _named: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> str:
         """The first value of a header, or "". `name` is lower case."""
-        for key, said in self.headers:
-            if key.lower() == name:
-                return said.decode("latin-1")
-        return ""
+        if self._named is None:
+            self._named = {key.lower(): said for key, said in reversed(self.headers)}
+        said = self._named.get(name)
+        return "" if said is None else said.decode("latin-1")
 
 
 @value

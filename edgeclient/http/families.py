@@ -231,6 +231,7 @@ def to_reply(native: Any, *, live: bool, kernel: bool) -> Reply:
     """A response as the pipeline sees it; its body is read unless it goes out live."""
     rtt = sockets.rtt_of_response(native) if kernel else None
     reply = Reply(native.status_code, native.headers.raw, None if live else native.content, native)
+    reply.cold = sockets.is_new(native)
     if rtt is not None:
         reply.rtt_s = of_kernel(*rtt)
     if live and "content-encoding" in native.headers:

@@ -8,6 +8,7 @@ import urllib.request
 from typing import Any
 
 _TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux; None on macOS and Windows
+_SEEN = "_edgeclient_seen"
 _BYTES = 160
 _RTT, _MIN_RTT = 68, 148  # offsets in struct tcp_info, u32, microseconds
 
@@ -40,6 +41,18 @@ def rtt_of_response(native: Any) -> tuple[float, float] | None:
         return kernel_rtt(stream.get_extra_info("socket"))
     except Exception:  # a stream of a user's own transport may do anything
         return None
+
+
+def is_new(native: Any) -> bool:
+    """True for the first response that came on its connection; False when that cannot be told."""
+    stream = native.extensions.get("network_stream")
+    if stream is None or hasattr(stream, _SEEN):
+        return False
+    try:
+        setattr(stream, _SEEN, True)  # the connection's own object, and gone with it
+    except (AttributeError, TypeError):
+        return False
+    return True
 
 
 def behind_proxy(host: str) -> bool:
