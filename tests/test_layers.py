@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent / "edgeclient"
 LAYERS: list[list[set[str]]] = [
     [{"errors", "frozen", "noting", "values"}],
     [{"settings", "surroundings"}],
-    [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}],
+    [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
     [{"attempts", "pipeline"}],
     [{"runtime", "http"}],

@@ -21,7 +21,7 @@ def _sending() -> Any:
 
 
 def _models() -> Any:
-    from . import models
+    from ..front import models
 
     return models
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import pydantic
 import pytest
 
-from edgeclient.http import models
+from edgeclient.front import models
 
 SEED = 7
 
