@@ -39,11 +39,9 @@ class Trace:
 
 
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
-    """The endpoints to try, in order. `origin` says where the client's own stands: "last", "candidate" or "never"."""
+    """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
-    if origin == "candidate":
-        candidates = [*candidates, ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
     return [*good, ORIGIN, *rest] if origin == "last" else [*good, *rest]
 

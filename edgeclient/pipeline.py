@@ -7,7 +7,7 @@ nothing ever suspends (see runtime/protocol.py), so the same lines serve both.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import attempts
@@ -46,6 +46,10 @@ class Policies:
     flights: Flights
     semantic: Semantic
     telemetry: Telemetry
+    candidates: routes.Candidates = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.candidates = routes.Candidates(self.endpoints, origin=self.settings.origin)
 
 
 def classify(request: Request, edge: Policies) -> Call:
@@ -149,7 +153,7 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     settings = edge.settings
     candidates: tuple[Endpoint, ...] = ()
     if call.route is not Route.DIRECT:
-        candidates = routes.candidates(edge.endpoints, sdk=call.sdk, model=call.model, route=call.route)
+        candidates = edge.candidates.of(call.sdk, call.model, call.route)
         due = edge.selector.due(rt.now())
         if due and rt.probe(due, _learner(edge, rt)):
             edge.selector.probing(due, rt.now())

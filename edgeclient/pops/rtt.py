@@ -7,7 +7,6 @@ by a few milliseconds when the server thinks. Minima, never means, rank endpoint
 from __future__ import annotations
 
 import math
-from collections import deque
 
 _SAMPLES = 3  # the minimum of the last three follows a change within five calls and shrugs off a single slow one
 _SLACK_S = 0.005  # delayed acknowledgements lift the smoothed figure by up to this much
@@ -25,7 +24,7 @@ class RttWindow:
     __slots__ = ("_estimate", "_samples", "last_at", "prior_s")
 
     def __init__(self) -> None:
-        self._samples: deque[float] = deque(maxlen=_SAMPLES)
+        self._samples: tuple[float, ...] = ()
         self._estimate: float | None = None
         self.last_at = float("-inf")
         self.prior_s: float | None = None  # remembered from before: orders endpoints until there is a sample
@@ -34,7 +33,7 @@ class RttWindow:
         """Take a sample; one that no path can have is ignored."""
         if not 0 < rtt_s < _ABSURD_S or math.isnan(rtt_s):
             return
-        self._samples.append(rtt_s)
+        self._samples = (*self._samples[1 - _SAMPLES :], rtt_s)
         self._estimate = min(self._samples)
         self.last_at = now
 

@@ -56,6 +56,9 @@ class _Track:
         "failures",
         "health",
         "jitter",
+        "leads",
+        "leaves_above",
+        "moves_below",
         "pending",
         "pop",
         "probe_at",
@@ -63,6 +66,7 @@ class _Track:
         "rtt",
         "server",
         "throttled_until",
+        "version",
     )
 
     def __init__(self) -> None:
@@ -72,7 +76,10 @@ class _Track:
         self.throttled_until = 0.0
         self.probe_at = self.answered_at = float("-inf")
         self.jitter = 1.0  # of the silence before the next probe
-        self.ranked_s: float | None = None  # the estimate that the kept orders rest on
+        self.version = -1  # of the kept orders that the next four speak of
+        self.ranked_s: float | None = None  # the estimate they rest on
+        self.leads = False  # it is the first in one of them
+        self.leaves_above, self.moves_below = float("inf"), 0.0  # estimates at which a first place changes hands
         self.calls = self.failures = self.pending = 0
         self.pop = ""
 
@@ -81,7 +88,9 @@ class _Track:
         now_s, then_s = self.rtt.estimate(), self.ranked_s
         if now_s is None or then_s is None:
             return now_s is not then_s
-        return abs(now_s - then_s) > _UNCHANGED_S + _UNCHANGED * then_s
+        if now_s >= self.leaves_above or now_s <= self.moves_below:
+            return True
+        return not self.leads and abs(now_s - then_s) > _UNCHANGED_S + _UNCHANGED * then_s
 
     def cost(self, now: float) -> float:
         return (self.rtt.estimate() or 0.0) + self.server.cost_at(now)
@@ -94,8 +103,8 @@ class _Order:
     candidates: Sequence[Endpoint]
     version: int
     until: float
-    good: list[Endpoint]
-    rest: list[Endpoint]
+    good: tuple[Endpoint, ...]
+    rest: tuple[Endpoint, ...]
 
 
 class Selector:
@@ -113,7 +122,7 @@ class Selector:
 
     def plan(
         self, candidates: Sequence[Endpoint], now: float, *, again: bool = False, call: Call | None = None
-    ) -> tuple[list[Endpoint], list[Endpoint]]:
+    ) -> tuple[tuple[Endpoint, ...], tuple[Endpoint, ...]]:
         """All candidates in the order to try them: those to use, and those only for when nothing else is left.
 
         An endpoint in probation is among the first for one call at a time. `again`: the SDK retries this call, so that
@@ -125,8 +134,8 @@ class Selector:
             if order is None or order.version != self._version or now >= order.until or again:
                 order = self._ordered(candidates, now, again)
             if call is not None and call.route is Route.INFERENCE and len(order.good) > 1:
-                return self._shared(order.good, call, now), [*order.rest]
-            return [*order.good], [*order.rest]
+                return self._shared(order.good, call, now), order.rest
+            return order.good, order.rest
 
     def _ordered(self, candidates: Sequence[Endpoint], now: float, again: bool) -> _Order:
         ranked = sorted(enumerate(candidates), key=lambda numbered: self._rank(numbered[1], numbered[0], now))
@@ -139,19 +148,35 @@ class Selector:
                 until = now
                 if not (endpoint is good[0] and self._track(endpoint).health.take_trial(now)):
                     spared.add(endpoint.name)
-        good, rest = [e for e in order if e.name not in spared], [e for e in order if e.name in spared]
-        kept = _Order(candidates, self._version, until, good, rest)
+        kept = _Order(
+            candidates,
+            self._version,
+            until,
+            good=tuple([e for e in order if e.name not in spared]),
+            rest=tuple([e for e in order if e.name in spared]),
+        )
         if until > now and not again:
-            self._keep(kept)
+            self._keep(kept, now)
         return kept
 
-    def _keep(self, order: _Order) -> None:
+    def _keep(self, order: _Order, now: float) -> None:
         if len(self._orders) >= _ORDERS:
             self._orders.clear()
         self._orders[id(order.candidates)] = order
         for endpoint in order.candidates:
             track = self._track(endpoint)
+            if track.version != self._version:
+                track.version, track.leads = self._version, False
+                track.leaves_above, track.moves_below = float("inf"), 0.0
             track.ranked_s = track.rtt.estimate()
+        if len(order.good) > 1:
+            first, second = self._track(order.good[0]), self._track(order.good[1])
+            first.leads = True
+            first.leaves_above = min(first.leaves_above, _too_far(second.cost(now)))
+            near = _near_enough(first.cost(now))
+            for endpoint in order.good[1:]:
+                track = self._track(endpoint)
+                track.moves_below = max(track.moves_below, near)
 
     def _settled_until(self, endpoint: Endpoint, now: float) -> float:
         """When this endpoint's place changes by itself; now, while it is in probation."""
@@ -159,7 +184,7 @@ class Selector:
         times = [t for t in (track.throttled_until, track.server.until, track.health.ejected_until) if t > now]
         return now if self._on_trial(endpoint, now) else min(times, default=float("inf"))
 
-    def _shared(self, good: list[Endpoint], call: Call, now: float) -> list[Endpoint]:
+    def _shared(self, good: tuple[Endpoint, ...], call: Call, now: float) -> tuple[Endpoint, ...]:
         """The order for a model at the PoP: while the first looks busy, the less busy of it and another chosen at random.
 
         Its own past says what is busy. One client that always moved to the second best would take its load there whole,
@@ -170,14 +195,14 @@ class Selector:
         slack = mine - self._track(first).cost(now)
         reach = mine - max(_HYSTERESIS_S, _HYSTERESIS * mine)
         if slack <= _HYSTERESIS_S:
-            return [*good]
+            return good
         others = [e for e in good[1:] if self._track(e).rtt.estimate() is not None and self._track(e).cost(now) < reach]
         if not others:
-            return [*good]
+            return good
         other = self._rng.choice(others)
         if self._load(other, call, now) >= reach:
-            return [*good]
-        return [other, *(e for e in good if e is not other)]
+            return good
+        return (other, *[e for e in good if e is not other])
 
     def _load(self, endpoint: Endpoint, call: Call, now: float) -> float:
         track = self._track(endpoint)
@@ -362,3 +387,13 @@ class Selector:
             share=track.calls / total,
             server_ms=None if track.server.last_s is None else track.server.last_s * 1e3,
         )
+
+
+def _too_far(other_s: float) -> float:
+    """The cost at which an endpoint gives its first place up to another's."""
+    return max(other_s + _HYSTERESIS_S, other_s / (1 - _HYSTERESIS))
+
+
+def _near_enough(first_s: float) -> float:
+    """The cost at which another endpoint takes the first place of one."""
+    return first_s - max(_HYSTERESIS_S, _HYSTERESIS * first_s)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import deque
 
 _MODES = 8  # (model, streamed) pairs an endpoint remembers; further ones push the oldest out
 _LEARNED = 5  # samples before a mode has a level to depart from
@@ -52,7 +51,7 @@ class ServerTime:
 
     def __init__(self) -> None:
         self._modes: dict[tuple[str, bool], _Mode] = {}
-        self._excess: deque[float] = deque(maxlen=3)
+        self._excess: tuple[float, ...] = ()  # of the last three answers
         self._last: float | None = None
         self._at = float("-inf")
         self._sum = 0.0
@@ -78,7 +77,7 @@ class ServerTime:
         departure = mode.departure(log_s)
         self._last, self._at = seconds, now
         if departure is not None:
-            self._excess.append(seconds - math.exp(mode.level))
+            self._excess = (*self._excess[-2:], seconds - math.exp(mode.level))
             self._judge(departure, now)
         mode.learn(log_s)
 
