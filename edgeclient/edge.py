@@ -69,6 +69,7 @@ class Edge:
         cache: Any = _UNSET,
         origin: Any = _UNSET,
         origins: Any = _UNSET,
+        allow_regions: Any = _UNSET,
         routes: Any = _UNSET,
         rtt_source: Any = _UNSET,
         probe: Any = _UNSET,

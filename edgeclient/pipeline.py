@@ -49,7 +49,8 @@ class Policies:
     candidates: routes.Candidates = field(init=False)
 
     def __post_init__(self) -> None:
-        self.candidates = routes.Candidates(self.endpoints, origin=self.settings.origin)
+        said = self.settings
+        self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)
 
 
 def classify(request: Request, edge: Policies) -> Call:
@@ -157,12 +158,13 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
         due = edge.selector.due(rt.now())
         if due and rt.probe(due, _learner(edge, rt)):
             edge.selector.probing(due, rt.now())
-    origin = "last" if call.keeps_origin or not edge.endpoints else settings.origin
+    origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin
     endpoints = attempts.plan(call, candidates, edge.selector, origin, rt.now())
     if not endpoints:
+        limit, remedy = _limits(edge)
         raise RouteError(
-            f"no endpoint serves {call.method} {call.path} (model {call.model!r}) and origin='never' forbids the "
-            f"client's own; add an endpoint for it, or set origin='last'"
+            f"no endpoint serves {call.method} {call.path} (model {call.model!r}) and {limit} forbids the "
+            f"client's own; add an endpoint for it, or {remedy}"
         )
     budget = Budget(
         attempts=settings.max_attempts if call.retry == 0 else 1,
@@ -170,6 +172,13 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
         connect_s=settings.connect_s,
     )
     return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
+
+
+def _limits(edge: Policies) -> tuple[str, str]:
+    """Which setting keeps a call from the client's own origin, and how to let it go there."""
+    if edge.settings.origin == "never":
+        return "origin='never'", "set origin='last'"
+    return f"allow_regions={list(edge.settings.allow_regions)}", "add 'origin' to the regions"
 
 
 def _learner(edge: Policies, rt: Runtime) -> Learn:

@@ -75,7 +75,8 @@ class Endpoint:
     `key`: "env:NAME" (read at each call), a function that returns the key, "passthrough" (the caller's own key goes
     there too) or "none". `route`: "inference", "gateway", or None for both. `models`: the models it serves, as names or
     as a mapping from the asked-for name to the name there; None for every model of its route. `probe`: a path, from the root
-    of the host, that answers without a key and without cost; used by `rtt_source="http"`.
+    of the host, that answers without a key and without cost; used by `rtt_source="http"`. `region`: where it answers, in
+    your own words ("eu", "DE"), for `allow_regions`.
     """
 
     url: str = ""
@@ -85,6 +86,7 @@ class Endpoint:
     route: Literal["inference", "gateway"] | None = None
     models: dict[str, str] | list[str] | tuple[str, ...] | None = None
     probe: str = "/"
+    region: str = ""
 
 
 @_explained
@@ -106,6 +108,7 @@ class Settings:
     cache: Cache = field(default_factory=Cache)
     origin: Literal["last", "candidate", "never"] = "last"
     origins: tuple[str, ...] = ()
+    allow_regions: tuple[str, ...] = ()
     routes: dict[str, Literal["inference", "gateway", "direct"]] = field(default_factory=dict)
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
@@ -128,6 +131,7 @@ SETTINGS: dict[str, str] = {
     "cache": '"off", "exact", "semantic", or a table/`Cache(...)`',
     "origin": 'the client\'s own origin: "last" resort, a "candidate" like the endpoints, or "never"',
     "origins": "further origins (besides the SDK's own) whose calls may go to the endpoints",
+    "allow_regions": 'regions of endpoints that calls may go to, and "origin" if the client\'s own is among them; empty: all',
     "routes": 'model name -> "inference", "gateway" or "direct", where the catalogue is not to decide',
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
     "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
@@ -180,7 +184,7 @@ def _from_text(variable: str, text: str) -> Any:
             return json.loads(text)
         except ValueError as error:
             raise SettingsError(f"variable {variable}: not valid JSON ({error}); mend it or use a comma list") from None
-    if variable in (PREFIX + "ENDPOINTS", PREFIX + "ORIGINS"):
+    if variable in (PREFIX + "ENDPOINTS", PREFIX + "ORIGINS", PREFIX + "ALLOW_REGIONS"):
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
 
@@ -243,6 +247,13 @@ def _resolve(settings: Settings, sources: Mapping[str, str]) -> tuple[Resolved, 
     twice = {e.name for e in found if sum(e.name == other.name for other in found) > 1}
     if twice:
         raise SettingsError(f"{source}: two endpoints are named {min(twice)!r}; give each its own name")
+    allowed = {region.lower() for region in settings.allow_regions}
+    if allowed and not allowed & {"origin", *(e.region.lower() for e in found)}:
+        regions = ", ".join(sorted({e.region for e in found if e.region})) or "none"
+        raise SettingsError(
+            f"{sources['allow_regions']}: allow_regions is {', '.join(settings.allow_regions)}, but no endpoint is there "
+            f"(their regions: {regions}); set region= on the endpoints, or add 'origin' to let the client's own serve"
+        )
     for model, route in settings.routes.items():
         if route != "direct" and not any(_serves(e, model, route) for e in found):
             raise SettingsError(
@@ -303,6 +314,7 @@ def _endpoint(endpoint: Endpoint, name: str, settings: Settings, source: str, ke
         key=_key(said, f"{where}.key" if own else f"{key_source}: key"),
         route=Route(endpoint.route) if endpoint.route else None,
         models=models if models is None or isinstance(models, dict) else {model: model for model in models},
+        region=endpoint.region,
         probe=endpoint.probe if endpoint.probe.startswith("/") else f"/{endpoint.probe}",
     )
 

@@ -32,6 +32,7 @@ class Endpoint:
     key: Any = None  # a `Key`; never shown
     route: Route | None = None  # None: takes both routes
     models: Mapping[str, str] | None = None  # asked-for name -> name there; None: every model of its route
+    region: str = ""  # where it answers, in the user's words
     probe: str = "/"  # unpaid path for the HTTP probe, from the root of the host
 
     def base(self, sdk: str) -> str:

@@ -24,9 +24,11 @@ class Candidates:
 
     _KINDS = 1024  # kept answers; model names come from outside
 
-    def __init__(self, endpoints: Sequence[Endpoint], *, origin: str = "last") -> None:
-        self._endpoints = tuple(endpoints)
-        self._tail = (ORIGIN,) if origin == "candidate" else ()
+    def __init__(self, endpoints: Sequence[Endpoint], *, origin: str = "last", regions: Sequence[str] = ()) -> None:
+        allowed = {region.lower() for region in regions}
+        self._endpoints = tuple(e for e in endpoints if not allowed or e.region.lower() in allowed)
+        self.origin = origin if not allowed or ORIGIN.name in allowed else "never"  # where the client's own stands
+        self._tail = (ORIGIN,) if self.origin == "candidate" else ()
         self._kept: dict[tuple[str, str, Route], tuple[Endpoint, ...]] = {}
 
     def of(self, sdk: str, model: str, route: Route) -> tuple[Endpoint, ...]:
