@@ -140,7 +140,7 @@ SETTINGS: dict[str, str] = {
     "retry_sent": 'which calls go on elsewhere when the connection broke after the request had gone: "never", "idempotent" '
     '(a cacheable read, or an idempotency key), "always" (then read timeouts too: it may be done and billed twice)',
     "dead_path_s": 'seconds after which unacknowledged bytes end a connection; `None` (or "off") leaves it to the system',
-    "watchdog": "end connections within a few round trips when their bytes stay unacknowledged; a thread while calls are sent",
+    "watchdog": "end connections within a few round trips when their bytes stay unacknowledged (a thread watches them)",
     "flight_wait_s": "longest wait for the same call of another caller, seconds",
     "keepalive_s": "how long idle connections are kept, seconds (the HTTP libraries' default is 5)",
     "notes": "send every call through the pipeline, so that it has notes, even when nothing else is set",
