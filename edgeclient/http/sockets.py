@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import math
-import os
 import socket
 import struct
 import urllib.request
@@ -21,11 +19,8 @@ Option = tuple[int, int, int]
 NO_LINGER = struct.pack("ii", 1, 0)  # closing ends the connection at once and drops what was not acknowledged
 
 
-class Unacknowledged(OSError):
+class Unacknowledged(Exception):
     """The last bytes of a request were never acknowledged: the far end's kernel has not got all of it."""
-
-    def __init__(self) -> None:
-        super().__init__(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
 
 
 @dataclass(frozen=True, slots=True)

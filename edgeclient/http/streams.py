@@ -27,11 +27,10 @@ class _Around:
         return self._inner.get_extra_info("socket")
 
     def _died(self) -> Exception:
-        """The pool's own exception; its cause says what the watchdog saw."""
-        error: Exception = sys.modules[type(self._inner).__module__.partition(".")[0]].ReadError("the path is dead")
-        if self._alone:
-            error.__cause__ = Unacknowledged()
-        return error
+        """The pool's own exception, which also says what the watchdog saw: a cause gets lost, as pools raise `from None`."""
+        error: Any = sys.modules[type(self._inner).__module__.partition(".")[0]].ReadError
+        kind: Any = type("DeadPath", (error, Unacknowledged), {}) if self._alone else error
+        return kind("the path is dead")  # type: ignore[no-any-return]
 
 
 class Stream(_Around):

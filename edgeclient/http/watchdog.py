@@ -81,7 +81,7 @@ class Watchdog:
         for stream in list(self._under_way):
             # Taken out first: what is sent while we look puts it in again, with a later time.
             since = self._under_way.pop(stream)
-            said = sockets.under_way(stream.socket())
+            said = _under_way(stream)
             if said is None or not said.unacked:
                 continue
             if is_dead(said.unacked, said.srtt_s, min(self._now() - since, said.since_ack_s)):
@@ -89,6 +89,13 @@ class Watchdog:
                 _end(stream.socket())
             else:
                 self._under_way.setdefault(stream, since)
+
+
+def _under_way(stream: Watched) -> sockets.UnderWay | None:
+    try:
+        return sockets.under_way(stream.socket())
+    except Exception:  # an event loop's stream that was closed meanwhile may do anything
+        return None
 
 
 def _end(sock: Any) -> None:
