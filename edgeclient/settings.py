@@ -21,7 +21,7 @@ from pydantic.dataclasses import dataclass
 
 from .errors import SettingsError
 from .surroundings import FILE_VARIABLE, PREFIX, settings_file
-from .values import ORIGIN, Route, SentAgain
+from .values import ORIGIN, Route
 from .values import Endpoint as Resolved
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class Settings:
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
     connect_s: float = Field(default=1.0, gt=0)
-    retry_sent: SentAgain = "idempotent"
+    retry_sent: Literal["never", "idempotent", "always"] = "idempotent"
     dead_path_s: float | None = Field(default=2.0, gt=0, le=3600)
     watchdog: bool = False
     flight_wait_s: float = Field(default=10.0, ge=0)
