@@ -14,7 +14,7 @@ from .noting import Attempt
 from .pops import limits
 from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Runtime
-from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply
+from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
 
 
 @dataclass(slots=True)
@@ -24,6 +24,7 @@ class Budget:
     attempts: int
     deadline: float
     connect_s: float
+    retry_sent: SentAgain = "idempotent"
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ async def send(
             return reply
         sent += failure not in UNSENT
         more = more and sent < budget.attempts and rt.now() < budget.deadline
-        if not (more and failure is not None and may_resend(call, failure)):
+        if not (more and failure is not None and may_resend(call, failure, budget.retry_sent)):
             break
         if endpoint is ORIGIN:
             origins = reply
@@ -129,16 +130,20 @@ async def _attempt(
     return reply, failure, error
 
 
-def may_resend(call: Call, failure: Failure) -> bool:
-    """True when the call may go to another endpoint after this failure without the risk of being billed twice.
+def may_resend(call: Call, failure: Failure, retry_sent: SentAgain = "idempotent") -> bool:
+    """True when the call may go to another endpoint after this failure; by default never at the risk of being billed twice.
 
     An answer that says no, or that is none, was not billed. A connection that broke after the request had gone may have
-    been: then only an idempotent call goes on here. For the others the error goes up, and the SDK's own retry comes down
-    again, as it would in the plain SDK, and takes the next endpoint.
+    been: then only an idempotent call goes on here, unless `retry_sent` says otherwise. For the others the error goes up, and
+    the SDK's own retry comes down again, as it would in the plain SDK, and takes the next endpoint.
     """
+    if failure is Failure.READ_TIMEOUT:  # the provider may still be at work, and the caller's patience is spent
+        return retry_sent == "always"
     if failure in (Failure.TERMINATED, Failure.PROTOCOL):
-        return call.idempotent
-    return failure is not Failure.READ_TIMEOUT
+        return retry_sent == "always" or (retry_sent == "idempotent" and call.idempotent)
+    if failure is Failure.UNACKNOWLEDGED:  # not received, unless it was the acknowledgement that got lost
+        return retry_sent != "never"
+    return True
 
 
 def judge(call: Call, endpoint: Endpoint, reply: Reply) -> Failure | None:

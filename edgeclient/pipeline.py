@@ -170,6 +170,7 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
         attempts=settings.max_attempts if call.retry == 0 else 1,
         deadline=rt.now() + settings.total_s if settings.total_s is not None else float("inf"),
         connect_s=settings.connect_s,
+        retry_sent=settings.retry_sent,
     )
     return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
 

@@ -115,6 +115,9 @@ class Settings:
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
     connect_s: float = Field(default=1.0, gt=0)
+    retry_sent: Literal["never", "idempotent", "always"] = "idempotent"
+    dead_path_s: float | None = Field(default=2.0, gt=0, le=3600)
+    watchdog: bool = False
     flight_wait_s: float = Field(default=10.0, ge=0)
     keepalive_s: float = Field(default=300.0, ge=0)
     notes: bool = False
@@ -138,6 +141,10 @@ SETTINGS: dict[str, str] = {
     "max_attempts": "requests one call may send before the SDK's own retries, 1 to 10",
     "total_s": "seconds after which a call starts no further attempt; none by default",
     "connect_s": "longest wait for a connection while another endpoint is left, seconds",
+    "retry_sent": 'which calls go on elsewhere when the connection broke after the request had gone: "never", "idempotent" '
+    '(a cacheable read, or an idempotency key), "always" (then read timeouts too: it may be done and billed twice)',
+    "dead_path_s": 'seconds after which unacknowledged bytes end a connection; `None` (or "off") leaves it to the system',
+    "watchdog": "end connections within a few round trips when their bytes stay unacknowledged (a thread watches them)",
     "flight_wait_s": "longest wait for the same call of another caller, seconds",
     "keepalive_s": "how long idle connections are kept, seconds (the HTTP libraries' default is 5)",
     "notes": "send every call through the pipeline, so that it has notes, even when nothing else is set",
@@ -213,6 +220,8 @@ def _shapes(values: dict[str, Any], sources: Mapping[str, str]) -> dict[str, Any
     shaped = dict(values)
     if isinstance(shaped.get("cache"), str):
         shaped["cache"] = {"mode": shaped["cache"]}
+    if shaped.get("dead_path_s") == "off":  # a variable and TOML have no None
+        shaped["dead_path_s"] = None
     endpoints = shaped.get("endpoints")
     if isinstance(endpoints, Mapping):
         endpoints = [

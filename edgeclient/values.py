@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from .frozen import value
 from .noting import Notes
@@ -138,6 +138,7 @@ class Failure(Enum):
     POOL = "connection_limit_reached"
     TERMINATED = "connection_terminated"
     READ_TIMEOUT = "connection_read_timeout"
+    UNACKNOWLEDGED = "connection_write_timeout"  # the request went out, and its last bytes were never acknowledged
     PROTOCOL = "http_protocol_error"
     STATUS = "status"  # a 5xx; RFC 9209 says it by received-status alone, and so the next
     THROTTLED = "throttled"  # 429, or 529
@@ -146,9 +147,21 @@ class Failure(Enum):
 
 
 UNSENT = frozenset(
-    {Failure.REFUSED, Failure.CONNECT_TIMEOUT, Failure.TLS, Failure.DNS, Failure.CONNECT, Failure.POOL, Failure.NO_KEY}
+    {
+        Failure.REFUSED,
+        Failure.CONNECT_TIMEOUT,
+        Failure.TLS,
+        Failure.DNS,
+        Failure.CONNECT,
+        Failure.POOL,
+        Failure.NO_KEY,
+        Failure.UNACKNOWLEDGED,
+    }
 )
-"""Failures after which the request has certainly not reached the provider."""
+"""Failures after which the request has not reached the provider: certainly, or (unacknowledged) by all that TCP can tell."""
+
+SentAgain = Literal["never", "idempotent", "always"]
+"""Which calls may be sent again elsewhere after a break that came when the request had gone out."""
 
 
 @value

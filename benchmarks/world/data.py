@@ -44,7 +44,12 @@ def load(path: Path) -> Paths:
             raise ValueError(f"{path}: has no {', '.join(sorted(missing))}; a world needs rtt_ms, mdev_ms and leg_ms")
         rtt, mdev, leg = file["rtt_ms"], file["mdev_ms"], file["leg_ms"]
         km = file["km"] if "km" in file.files else None
-    if rtt.ndim != 2 or mdev.shape != rtt.shape or leg.shape != rtt.shape[1:] or (km is not None and km.shape != rtt.shape):
+    if (
+        rtt.ndim != 2
+        or mdev.shape != rtt.shape
+        or leg.shape != rtt.shape[1:]
+        or (km is not None and km.shape != rtt.shape)
+    ):
         raise ValueError(f"{path}: rtt_ms is {rtt.shape}, mdev_ms {mdev.shape}, leg_ms {leg.shape}; they do not fit")
     if not ((rtt > 0).all() and (mdev >= 0).all() and (leg >= 0).all()):
         raise ValueError(f"{path}: times must be positive numbers of milliseconds")
@@ -67,7 +72,9 @@ def continents(seed: int, clients: int = 60, pops: int = 20) -> Paths:
 
     here, there, centre = [city() for _ in range(clients)], [city() for _ in range(pops)], city()
     km = [[_km(a, b) for b in there] for a in here]
-    rtt = [[(2 + d / 100 * chance.uniform(1.4, 3) * (2 if chance.random() < 0.08 else 1)) / 1e3 for d in row] for row in km]
+    rtt = [
+        [(2 + d / 100 * chance.uniform(1.4, 3) * (2 if chance.random() < 0.08 else 1)) / 1e3 for d in row] for row in km
+    ]
     mdev = [[r * chance.lognormvariate(-4.5, 1) for r in row] for row in rtt]
     leg = [(2 + _km(pop, centre) / 100 * 1.5) / 1e3 for pop in there]
     return Paths(rtt, mdev, leg, km)
@@ -109,7 +116,9 @@ def make_planetlab(first: Path, second: Path, out: Path, *, clients: int = 60, p
     chosen = [whole[0]]
     while len(chosen) < pops:
         rest = [n for n in whole if n not in chosen and all(usual[n, c] > 0 for c in chosen)]
-        chosen.append(max(rest, key=lambda n: min(usual[n, c] for c in chosen) if min(usual[n, c] for c in chosen) < 120 else 0))
+        chosen.append(
+            max(rest, key=lambda n: min(usual[n, c] for c in chosen) if min(usual[n, c] for c in chosen) < 120 else 0)
+        )
     others = [n for n in whole if n not in chosen and (usual[n, chosen] > 0).all()][:clients]
     centre = min(others, key=lambda n: usual[n, chosen].sum())
     numpy.savez_compressed(

@@ -48,7 +48,10 @@ class Weather:
             ]
             if chance.random() < 0.05 * length_s / 5400:
                 self._routes[path] = (chance.uniform(0, length_s), chance.uniform(0.85, 1.6))
-        self._mile = [[chance.expovariate(1 / 0.002) if chance.random() < 0.15 else 0.0 for _ in range(512)] for _ in range(clients)]
+        self._mile = [
+            [chance.expovariate(1 / 0.002) if chance.random() < 0.15 else 0.0 for _ in range(512)]
+            for _ in range(clients)
+        ]
 
     def path_s(self, client: int, pop: int, usual_s: float, now: float) -> float:
         """The round trip of a path now, without the jitter of a single packet."""

@@ -12,7 +12,7 @@ from edgeclient.attempts import Budget, Trace, judge, may_resend, plan, send
 from edgeclient.dialects import dialect_of
 from edgeclient.noting import Attempt
 from edgeclient.pops.selector import Selector
-from edgeclient.values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply
+from edgeclient.values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
 
 from .scripted import EVENT_HEADERS, A, B, C, Native, Run, Scripted, both_ways, ok, says
 
@@ -26,11 +26,18 @@ class Sending:
     """One pass of a call over these endpoints, and what came of it."""
 
     def __init__(
-        self, run: Run, rt: Scripted, *endpoints: Endpoint, call: Call = CALL, attempts: int = 3, total_s: float = 1e9
+        self,
+        run: Run,
+        rt: Scripted,
+        *endpoints: Endpoint,
+        call: Call = CALL,
+        attempts: int = 3,
+        total_s: float = 1e9,
+        retry_sent: SentAgain = "idempotent",
     ) -> None:
         self.rt, self.trace = rt, Trace()
         self.selector = Selector([e for e in endpoints if e is not ORIGIN], random.Random(1))
-        budget = Budget(attempts, rt.time + total_s, connect_s=1.0)
+        budget = Budget(attempts, rt.time + total_s, connect_s=1.0, retry_sent=retry_sent)
         self.reply: Reply | None = None
         self.error: BaseException | None = None
         try:
@@ -169,6 +176,32 @@ def test_the_rule_of_sending_again(failure: Failure, idempotent: bool) -> None:
     free = failure in UNSENT or failure in (Failure.STATUS, Failure.THROTTLED, Failure.NOT_AN_ANSWER)
     expected = free or (idempotent and failure in SENT_AND_LOST)
     assert may_resend(replace(CALL, idempotent=idempotent), failure) is expected
+
+
+@pytest.mark.parametrize(
+    ("retry_sent", "idempotent", "again"),
+    [
+        ("never", False, set()),
+        ("never", True, set()),
+        ("idempotent", False, {Failure.UNACKNOWLEDGED}),
+        ("idempotent", True, {Failure.UNACKNOWLEDGED, Failure.TERMINATED, Failure.PROTOCOL}),
+        ("always", False, {Failure.UNACKNOWLEDGED, Failure.TERMINATED, Failure.PROTOCOL, Failure.READ_TIMEOUT}),
+        ("always", True, {Failure.UNACKNOWLEDGED, Failure.TERMINATED, Failure.PROTOCOL, Failure.READ_TIMEOUT}),
+    ],
+)
+def test_the_setting_of_sending_again(retry_sent: SentAgain, idempotent: bool, again: set[Failure]) -> None:
+    call = replace(CALL, idempotent=idempotent)
+    risky = {Failure.UNACKNOWLEDGED, Failure.TERMINATED, Failure.PROTOCOL, Failure.READ_TIMEOUT}
+    allowed = {failure for failure in Failure if may_resend(call, failure, retry_sent)}
+    assert allowed == (set(Failure) - risky) | again
+
+
+@both_ways
+def test_the_budget_says_what_is_sent_again(run: Run) -> None:
+    done = Sending(run, run.runtime(a=Failure.READ_TIMEOUT, b=ok()), A, B, retry_sent="always")
+    assert done.sent == "a b" and done.reply is not None
+    done = Sending(run, run.runtime(a=Failure.UNACKNOWLEDGED, b=ok()), A, B, retry_sent="never")
+    assert done.sent == "a" and done.error is not None
 
 
 # -- what is handed back

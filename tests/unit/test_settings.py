@@ -195,6 +195,14 @@ def test_the_forms_of_models(said: Any, resolved: Any) -> None:
     assert load({"endpoints": [Endpoint(FRA, key="none", models=said)]})[1][0].models == resolved
 
 
+@pytest.mark.parametrize(("said", "expected"), [(None, None), ("off", None), (0.5, 0.5), ("3", 3.0)])
+def test_the_forms_of_a_dead_path(said: Any, expected: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load({"dead_path_s": said})[0].dead_path_s == expected
+    if isinstance(said, str):
+        monkeypatch.setenv("EDGECLIENT_DEAD_PATH_S", said)
+        assert load({})[0].dead_path_s == expected
+
+
 def test_routes_that_an_endpoint_serves() -> None:
     endpoints = [Endpoint(FRA, key="none", route="inference"), Endpoint(BOM, key="none", models=["b"])]
     settings, resolved = load({"endpoints": endpoints, "routes": {"a": "inference", "b": "gateway", "c": "direct"}})
