@@ -71,8 +71,16 @@ class Site:
         spread = math.exp(0.25 * _normal(asked.draw(1, pop)))
         if not self.inference:
             return _CENTRAL_POP_S * slower * spread + self.paths.leg_s[pop] + asked.central_s
-        waking = _WAKING_S if now - self.pops[pop].used_at > _ASLEEP_S else 0.0
-        return _POP_S * slower * spread + waking
+        return _POP_S * slower * spread + self.waking_s(pop, now)
+
+    def usual_s(self, pop: int, now: float) -> float:
+        """The same without luck and slowness."""
+        if not self.inference:
+            return _CENTRAL_POP_S + self.paths.leg_s[pop]
+        return _POP_S + self.waking_s(pop, now)
+
+    def waking_s(self, pop: int, now: float) -> float:
+        return _WAKING_S if now - self.pops[pop].used_at > _ASLEEP_S else 0.0
 
 
 class View:
@@ -84,6 +92,7 @@ class View:
         self.used_at: dict[int, float] = {}
         self.asked: dict[int, Asked] = {}  # by the identity of their calls
         self.probes = 0
+        self._known: set[int] = set()
 
     def answer(self, call: Call, endpoint: Endpoint, now: float) -> tuple[float, Reply | Failure]:
         asked, pop = self.asked[id(call)], int(endpoint.name)
@@ -126,20 +135,26 @@ class View:
     def rtt_s(self, endpoint: Endpoint, now: float) -> float | None:
         """What a probe measures."""
         pop = int(endpoint.name)
-        self.probes += 1
+        self.probes += (
+            1 if pop in self._known else 3
+        )  # as the prober does: three samples at first, then one to renew them
+        self._known.add(pop)
         if self.site.weather.fault(self.client, pop, now) in ("swallow", "refuse"):
             return None
         paths = self.site.paths
         return self.site.weather.path_s(self.client, pop, paths.rtt_s[self.client][pop], now)
 
     def foreseen_s(self, asked: Asked, pop: int, now: float) -> float:
-        """What an attempt would take, to whoever knows everything; infinite when it would fail."""
-        site = self.site
-        if site.weather.fault(self.client, pop, now) or asked.draw(3, pop) < site.weather.slowness(pop, now)[1]:
+        """What an attempt may be expected to take, by all that can be known before it; infinite when it would fail."""
+        site, paths = self.site, self.site.paths
+        if site.weather.fault(self.client, pop, now):
             return math.inf
-        path_s = self.round_trip_s(asked, pop, now) * (3 if self.is_cold(pop, now) else 1)
+        slower, errors = site.weather.slowness(pop, now)
+        usual_s = paths.rtt_s[self.client][pop]
+        rtt_s = site.weather.path_s(self.client, pop, usual_s, now) + paths.mdev_s[self.client][pop]
+        path_s = rtt_s * (3 if self.is_cold(pop, now) else 1)
         queue_s = site.pops[pop].wait_s(now + path_s / 2) if site.inference else 0.0
-        return path_s + queue_s + site.own_s(asked, pop, now)
+        return path_s + queue_s + site.usual_s(pop, now) * slower + errors * 2 * rtt_s
 
 
 _JSON = [(b"content-type", b"application/json")]

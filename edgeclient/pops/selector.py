@@ -28,7 +28,8 @@ _SILENT_S, _SILENT_FAR_S, _SILENT_JITTER = 300.0, 1800.0, 0.2
 _LOOK_AGAIN_S = 1.0  # how long "nothing is due" is believed: it is asked before every call
 _BEST = 4  # so many of the nearest are probed after the shorter silence
 _LONG_UPLOAD = 64 * 2**10  # bytes; a round trip measured behind one's own upload is that of the queue
-_LOAD_MEMORY_S = 10.0  # for so long a slow answer of a model at the PoP says that the PoP is busy
+_LOAD_MEMORY_S = 3.0  # for so long a slow answer of a model at the PoP says that the PoP is busy
+_EXPLORED = 0.5  # the share of calls that stay with what is known, while something is not
 _ORDERS = 256  # kept orders, one for each set of candidates
 
 
@@ -114,7 +115,7 @@ class Selector:
         self._endpoints = tuple(endpoints)
         self._tracks = {endpoint.name: _Track() for endpoint in endpoints}
         self._rng, self._probing = rng, probing
-        self._current: dict[tuple[str, ...], str] = {}
+        self._current: dict[tuple[str, ...], str] = {}  # the first of a set
         self._orders: dict[int, _Order] = {}
         self._version = 0  # of everything that orders rest on
         self._nothing_due_until = 0.0
@@ -133,9 +134,12 @@ class Selector:
             order = self._orders.get(id(candidates))
             if order is None or order.version != self._version or now >= order.until or again:
                 order = self._ordered(candidates, now, again)
-            if call is not None and call.route is Route.INFERENCE and len(order.good) > 1:
-                return self._shared(order.good, call, now), order.rest
-            return order.good, order.rest
+            good = order.good
+            if not self._probing and len(good) > 1:
+                good = self._explored(good)
+            if call is not None and call.route is Route.INFERENCE and len(good) > 1:
+                good = self._shared(good, call, now)
+            return good, order.rest
 
     def _ordered(self, candidates: Sequence[Endpoint], now: float, again: bool) -> _Order:
         ranked = sorted(enumerate(candidates), key=lambda numbered: self._rank(numbered[1], numbered[0], now))
@@ -172,8 +176,9 @@ class Selector:
         if len(order.good) > 1:
             first, second = self._track(order.good[0]), self._track(order.good[1])
             first.leads = True
-            first.leaves_above = min(first.leaves_above, _too_far(second.cost(now)))
-            near = _near_enough(first.cost(now))
+            other_s, first_s = second.cost(now), first.cost(now)
+            first.leaves_above = min(first.leaves_above, max(other_s + _HYSTERESIS_S, other_s / (1 - _HYSTERESIS)))
+            near = first_s - _margin(first_s)
             for endpoint in order.good[1:]:
                 track = self._track(endpoint)
                 track.moves_below = max(track.moves_below, near)
@@ -183,6 +188,14 @@ class Selector:
         track = self._track(endpoint)
         times = [t for t in (track.throttled_until, track.server.until, track.health.ejected_until) if t > now]
         return now if self._on_trial(endpoint, now) else min(times, default=float("inf"))
+
+    def _explored(self, good: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        """Without probes only calls can tell where an unmeasured endpoint is: half of them go there until all are known."""
+        if self._track(good[-1]).rtt.estimate() is not None or self._rng.random() < _EXPLORED:
+            return good
+        unknown = [e for e in good if self._track(e).rtt.estimate() is None]
+        other = self._rng.choice(unknown)
+        return (other, *[e for e in good if e is not other])
 
     def _shared(self, good: tuple[Endpoint, ...], call: Call, now: float) -> tuple[Endpoint, ...]:
         """The order for a model at the PoP: while the first looks busy, the less busy of it and another chosen at random.
@@ -248,7 +261,7 @@ class Selector:
         if call is not None and rtt_s is not None:
             path_s = rtt_s * (3 if outcome.cold else 1)  # TCP and TLS 1.3 take a round trip each
             server_s = outcome.took_s - path_s - (outcome.processing_s or 0.0)
-            track.server.add(server_s, call.model, call.streamed, now)
+            track.server.add(server_s, call.model, call.streamed, now, central=call.route is not Route.INFERENCE)
         if track.server.cost_s != costs or track.moved():
             self._version += 1
 
@@ -341,12 +354,13 @@ class Selector:
         current = next((e for e in order if e.name == self._current.get(group)), None)
         if order and current is not None and current is not order[0]:
             mine, best = self._rank(current, 0, now), self._rank(order[0], 0, now)
-            margin = max(_HYSTERESIS_S, _HYSTERESIS * mine[1]) + self._opening(current, order[0], now)
+            margin = _margin(mine[1]) + self._opening(current, order[0], now)
             if mine[0] == best[0] == 0 and mine[1] - best[1] < margin:
                 return [current, *(endpoint for endpoint in order if endpoint is not current)]
         if current is not None and current is not order[0] and self._is_unwell(current, now):
             return order
-        if order and not self._on_trial(order[0], now):
+        measured = order and self._track(order[0]).rtt.estimate() is not None
+        if measured and order[0] is not current and not self._on_trial(order[0], now):
             self._current[group] = order[0].name
         return order
 
@@ -389,11 +403,6 @@ class Selector:
         )
 
 
-def _too_far(other_s: float) -> float:
-    """The cost at which an endpoint gives its first place up to another's."""
-    return max(other_s + _HYSTERESIS_S, other_s / (1 - _HYSTERESIS))
-
-
-def _near_enough(first_s: float) -> float:
-    """The cost at which another endpoint takes the first place of one."""
-    return first_s - max(_HYSTERESIS_S, _HYSTERESIS * first_s)
+def _margin(cost_s: float) -> float:
+    """By how much another has to be better than the first one at this cost."""
+    return max(_HYSTERESIS_S, _HYSTERESIS * cost_s)

@@ -16,7 +16,8 @@ _LEARNED = 5  # samples before a mode has a level to depart from
 _MEMORY = 32  # samples after which an old one has lost two thirds of its weight
 _SPREAD = 0.05  # the least spread of ln(server time): a quiet server does not make 5 % an alarm
 _LOW, _HIGH, _DRIFT = -2.0, 4.0, 1.0  # one outlier adds at most 3, an ordinary answer takes 1 off
-_ALARM = 5.0  # reached by two gross outliers in a row, hardly ever by a tail of 1 %
+_ALARM, _ALARM_CENTRAL = 5.0, 9.0  # two gross outliers in a row; four where a central model's tail is in the figure
+_BUSY = 3.2  # more than one outlier can add: from here on slow answers are no luck any more
 _FIRST_S, _LONGEST_S = 45.0, 600.0
 
 
@@ -69,7 +70,7 @@ class ServerTime:
         mode = self._modes.get((model, streamed))
         return math.exp(mode.level) if mode is not None and mode.seen >= _LEARNED else None
 
-    def add(self, seconds: float, model: str, streamed: bool, now: float) -> None:
+    def add(self, seconds: float, model: str, streamed: bool, now: float, *, central: bool = False) -> None:
         """Learn from one answer; slow ones in a row give the endpoint a cost for a while."""
         seconds = max(seconds, 1e-4)
         mode = self._mode(model, streamed)
@@ -78,7 +79,7 @@ class ServerTime:
         self._last, self._at = seconds, now
         if departure is not None:
             self._excess = (*self._excess[-2:], seconds - math.exp(mode.level))
-            self._judge(departure, now)
+            self._judge(departure, _ALARM_CENTRAL if central else _ALARM, now)
         mode.learn(log_s)
 
     def _mode(self, model: str, streamed: bool) -> _Mode:
@@ -90,20 +91,20 @@ class ServerTime:
             mode = self._modes[key] = _Mode()
         return mode
 
-    def _judge(self, departure: float, now: float) -> None:
+    def _judge(self, departure: float, alarm: float, now: float) -> None:
         if departure < 1.0 and now >= self.until:
             self.cost_s = self._penalty_s = 0.0  # as it was: what went before is forgiven
         self._sum = max(0.0, self._sum + max(_LOW, min(_HIGH, departure)) - _DRIFT)
-        if self._sum > _ALARM:
-            self._sum = _ALARM - 2.0  # the next slow answer is enough
+        if self._sum > alarm:
+            self._sum = alarm - 2.0  # the next slow answer is enough
             if now >= self.until:
                 self._penalty_s = min(self._penalty_s * 2, _LONGEST_S) or _FIRST_S
                 self.until = now + self._penalty_s
             self.cost_s = max(0.0, statistics.median(self._excess))
 
     def excess_at(self, now: float, memory_s: float) -> float:
-        """How much longer than usual the last answer took, faded by its age."""
-        if not self._excess or now - self._at > 5 * memory_s:
+        """How much longer than usual the last answer took, if that is more than luck; faded by its age."""
+        if self._sum < _BUSY or now - self._at > 5 * memory_s:
             return 0.0
         return max(0.0, self._excess[-1]) * math.exp((self._at - now) / memory_s)
 

@@ -332,9 +332,11 @@ def test_one_that_has_become_slow_is_left_and_taken_again() -> None:
     assert running.order(1)[0] == "ab"
     _answers(running, A, 0.1, 20, 2.0)
     assert running.order(22)[0] == "ab"
-    _answers(running, A, 0.9, 2, 23.0)
-    assert running.order(25)[0] == "ba"
-    assert running.order(70)[0] == "ab"
+    _answers(running, A, 0.9, 3, 23.0)
+    assert running.order(26)[0] == "ab"  # a central model's tail might do that
+    _answers(running, A, 0.9, 1, 26.0)
+    assert running.order(27)[0] == "ba"
+    assert running.order(73)[0] == "ab"
 
 
 def test_one_slow_answer_does_not_lock_an_endpoint_out() -> None:
@@ -392,7 +394,7 @@ def test_a_busy_model_at_the_pop_shares_its_load_and_a_central_one_does_not() ->
         running = Running(A, B, C).rtt(a=10, b=12, c=14)
         for endpoint in ALL:
             _answers(running, endpoint, 0.1, 20, 2.0)
-        _answers(running, A, 0.4, 1, 30.0)
+        _answers(running, A, 0.4, 2, 29.0)
         call = Call("openai", "POST", "", "/chat/completions", model="m", route=route)
         return Counter(running.selector.plan(ALL, 31.0, call=call)[0][0].name for _ in range(50))
 
