@@ -393,6 +393,7 @@ def unprobed(setting: Setting) -> Selector:
 RULES: dict[str, Make] = {
     "oracle": Oracle,
     "edgeclient": ours,
+    "edgeclient_options": ours,  # without the watchdog: a dead connection is noticed after three seconds, as for all others
     "edgeclient_unprobed": unprobed,
     "last_rtt": LastRtt,
     "mongodb": MongoDB,
@@ -408,5 +409,5 @@ RULES: dict[str, Make] = {
     "cassandra": Cassandra,
     "random": Random,
 }
-FAST = {"oracle", "edgeclient", "edgeclient_unprobed"}  # which notice unacknowledged bytes
+FAST = {"oracle", "edgeclient", "edgeclient_unprobed"}  # which notice unacknowledged bytes (`watchdog=True`)
 BY_MAP = {"map_envoy", "map_nearest"}

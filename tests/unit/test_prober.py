@@ -183,7 +183,7 @@ def test_no_thread_to_be_had_is_no_error(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not prober._running.locked()
 
 
-def test_what_is_known_is_renewed_by_one_sample(server: tuple[str, Any]) -> None:
+def test_what_is_known_is_renewed_by_one_sample(server: tuple[str, object]) -> None:
     prober, told = Prober("auto", kernel_rtt), []
     for _ in range(2):
         done = threading.Event()
