@@ -16,15 +16,16 @@ def figures(run: Run, oracle: Run, paths: Paths) -> dict[str, float]:
     """The figures of one rule: see `benchmarks/selection.py`."""
     mine, best = _times(run), _times(oracle)
     slow = sum(a - b > _SLOW_S or a >= _LOST_S for a, b in zip(mine, best, strict=True))
-    wasted, back = zip(*_outages(run, paths), strict=True) if run.weather.outages else ((0.0,), (0.0,))
+    met = list(_outages(run, paths))
+    back = [back_s for _, back_s in met if back_s is not None]
     hours = paths.clients * run.length_s / 3600
     return {
         "mean": statistics.fmean(mine) / statistics.fmean(best),
         "p50": _at(mine, 0.50) / _at(best, 0.50),
         "p99": _at(mine, 0.99) / _at(best, 0.99),
         "slow": 100 * slow / len(mine),
-        "wasted": statistics.fmean(wasted),
-        "back_s": statistics.median([b for b in back if b is not None] or [0.0]),
+        "wasted": statistics.fmean([wasted for wasted, _ in met] or [0.0]),
+        "back_s": statistics.median(back or [0.0]),
         "switches": _switches(run) / hours,
         "probes": run.probes / hours,
     }

@@ -29,7 +29,7 @@ _LOOK_AGAIN_S = 1.0  # how long "nothing is due" is believed: it is asked before
 _BEST = 4  # so many of the nearest are probed after the shorter silence
 _LONG_UPLOAD = 64 * 2**10  # bytes; a round trip measured behind one's own upload is that of the queue
 _LOAD_MEMORY_S = 3.0  # for so long a slow answer of a model at the PoP says that the PoP is busy
-_EXPLORED = 0.5  # the share of calls that stay with what is known, while something is not
+_EXPLORE_AFTER, _EXPLORE_EACH = 10, 3  # answers of the first one before any other is tried out, and between two trials
 _ORDERS = 256  # kept orders, one for each set of candidates
 
 
@@ -190,11 +190,13 @@ class Selector:
         return now if self._on_trial(endpoint, now) else min(times, default=float("inf"))
 
     def _explored(self, good: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-        """Without probes only calls can tell where an unmeasured endpoint is: half of them go there until all are known."""
-        if self._track(good[-1]).rtt.estimate() is not None or self._rng.random() < _EXPLORED:
+        """Without probes only calls can tell where an unmeasured endpoint is: now and then one goes there."""
+        if self._track(good[-1]).rtt.estimate() is not None:
             return good
-        unknown = [e for e in good if self._track(e).rtt.estimate() is None]
-        other = self._rng.choice(unknown)
+        calls = self._track(good[0]).calls
+        if calls < _EXPLORE_AFTER or calls % _EXPLORE_EACH:
+            return good
+        other = next(e for e in good if self._track(e).rtt.estimate() is None)
         return (other, *[e for e in good if e is not other])
 
     def _shared(self, good: tuple[Endpoint, ...], call: Call, now: float) -> tuple[Endpoint, ...]:

@@ -400,3 +400,13 @@ def test_a_busy_model_at_the_pop_shares_its_load_and_a_central_one_does_not() ->
 
     assert set(went(Route.INFERENCE)) == {"b", "c"}
     assert set(went(Route.GATEWAY)) == {"a"}
+
+
+def test_without_probes_calls_find_out_where_the_others_are_one_by_one() -> None:
+    running = Running(A, B, C, probing=False)
+    went = []
+    for n in range(40):
+        first = running.selector.plan(running.endpoints, float(n))[0][0]
+        went.append(first.name)
+        running.selector.record(Outcome(first, rtt_s={"a": 0.05, "b": 0.08, "c": 0.01}[first.name]), float(n))
+    assert went[:10] == ["a"] * 10 and went.count("b") == 1 and went[-15:] == ["c"] * 15
