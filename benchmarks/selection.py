@@ -1,71 +1,102 @@
-"""Where calls go: PoPs at 5, 20 and 80 ms, then the nearest becomes 150 ms away. Needs the lab's tun mode (true delays).
+"""Which rule of selection wins, by how much: edgeclient's and the published ones on the same traffic in the same world.
 
-    python benchmarks/selection.py [--calls 300] [--json FILE]
+    python benchmarks/selection.py [--world planetlab | continents | hubs | FILE.npz] [--seeds 3] [--minutes 90]
+        [--kinds gateway,inference_sparse] [--rules edgeclient,mongodb] [--jobs 2] [--json OUT] [--picture OUT.svg]
 
-Prints the share of the nearest PoP after the first ten calls, how many calls it still got after its RTT had changed, and how
-far the kernel's RTT (the minimum of the samples) was from the delay that was set.
+Emulated: a discrete-event world (see world/), run through edgeclient's own virtual runtime, `attempts` and `Selector`.
+Figures are means over the seeds. mean, p50, p99: ratio to the oracle's network and edge time (time to the first byte without
+the central model's own time); slow: percent of requests 500 ms over the oracle or lost; wasted: first tries on a PoP in an
+outage, for each client and outage of its nearest; back_s: median seconds until such a client came back to it; switches and
+probes: for each client and hour.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import openai
+from world import data
+from world.data import Paths
+from world.figures import figures
+from world.network import kinds
+from world.picture import draw
+from world.rules import BY_MAP, FAST, RULES
+from world.running import Run, run
 
-from edgeclient import Edge, Endpoint, notes
-from edgeclient.lab import Lab
-
-POPS = {"fra": 5.0, "nyc": 20.0, "syd": 80.0}
+COLUMNS = ("mean", "p50", "p99", "slow", "wasted", "back_s", "switches", "probes")
+Figures = dict[str, dict[str, float]]
 
 
-def ask(client: Any, number: int) -> Any:
-    question = {"role": "user", "content": f"Where is my card, asked for the {number}th time?"}
-    said = notes(client.chat.completions.create(model="gpt-4o", messages=[question]))
-    assert said is not None
-    return said
+def world(name: str, seed: int) -> Paths:
+    """A world by its name or file; those made by formula are others with each seed."""
+    if name == "planetlab":
+        return data.planetlab()
+    if name in ("continents", "hubs"):
+        return getattr(data, name)(seed)  # type: ignore[no-any-return]
+    return data.load(Path(name))
+
+
+def one_seed(kind: str, seed: int, name: str, minutes: float, rules: list[str]) -> Figures:
+    """All rules on one seed's traffic."""
+    paths = world(name, seed)
+
+    def served(rule: str) -> Run:
+        return run(kind, RULES[rule], seed, paths, minutes * 60, fast=rule in FAST)
+
+    oracle = served("oracle")
+    able = [rule for rule in rules if paths.km is not None or rule not in BY_MAP]
+    return {rule: figures(oracle if rule == "oracle" else served(rule), oracle, paths) for rule in able}
+
+
+def means(found: list[Figures]) -> Figures:
+    return {rule: {c: statistics.fmean(f[rule][c] for f in found) for c in COLUMNS} for rule in found[0]}
+
+
+def show(kind: str, table: Figures) -> None:
+    print(f"\n{kind:20}" + "".join(f"{column:>10}" for column in COLUMNS))
+    for rule, row in sorted(table.items(), key=lambda item: item[1]["mean"]):
+        print(f"{rule:20}" + "".join(f"{row[column]:10.3f}" for column in COLUMNS))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--world", default="planetlab")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--kinds", default=",".join(kinds()))
+    parser.add_argument("--rules", default=",".join(RULES))
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--picture", type=Path)
     said = parser.parse_args()
-    with Lab(POPS, origin_ms=120, mode="tun", first_token_ms=(5, 10), tokens_per_s=4000, seed=1) as lab:
-        print(lab.describe())
-        edge = Edge(
-            endpoints=[Endpoint(lab.urls[p], name=p, key="passthrough") for p in reversed(POPS)],  # the farthest first
-            origins=[lab.origin_url],
-        )
-        http_client = openai.DefaultHttpxClient(verify=lab.ssl_context() or True)
-        with edge.OpenAI(api_key="k", base_url=lab.origin_url, http_client=http_client) as client:
-            went = [ask(client, n) for n in range(said.calls)]
-            share = sum(n.endpoint == "fra" for n in went[10:]) / len(went[10:])
-            measured = {
-                p: min(n.rtt_ms for n in went if n.endpoint == p) for p in POPS if any(n.endpoint == p for n in went)
-            }
-            for endpoint in edge.probe():  # the others see no traffic: their probes are what is known of them
-                measured.setdefault(endpoint.name, endpoint.rtt_ms or 0.0)
-            lab.rtt("fra", 150)
-            after = [ask(client, n).endpoint for n in range(said.calls, said.calls + 20)]
-    still = next((n for n, endpoint in enumerate(after) if endpoint != "fra"), len(after))
-    off = {pop: abs(measured[pop] - set_ms) for pop, set_ms in POPS.items()}
-    within = all(off[pop] <= max(1.0, 0.05 * set_ms) for pop, set_ms in POPS.items())
+    asked, rules = said.kinds.split(","), said.rules.split(",")
+    unknown = [f"kind {k!r}" for k in asked if k not in kinds()] + [f"rule {r!r}" for r in rules if r not in RULES]
+    if unknown:
+        parser.error(f"unknown {', '.join(unknown)}; kinds are {', '.join(kinds())}; rules are {', '.join(RULES)}")
+    began = time.monotonic()
+    with ProcessPoolExecutor(said.jobs) as pool:
+        under_way = {
+            kind: [
+                pool.submit(one_seed, kind, seed, said.world, said.minutes, rules) for seed in range(1, said.seeds + 1)
+            ]
+            for kind in asked
+        }
+        found = {kind: means([one.result() for one in ones]) for kind, ones in under_way.items()}
     print(
-        f"after 10 calls {share:.1%} of {said.calls - 10} calls went to the 5 ms PoP (the first went to {went[0].endpoint})"
+        f"world {said.world}, {said.seeds} seeds of {said.minutes:g} minutes, {time.monotonic() - began:.0f} s (emulated)"
     )
-    print(
-        f"its RTT became 150 ms: {still} more calls, then {after[still:][:1]}; of 20 calls {after.count('fra')} stayed"
-    )
-    print(
-        "kernel RTT, minimum of the samples, ms: " + ", ".join(f"{p} {measured[p]:.2f} of {POPS[p]:.0f}" for p in POPS)
-    )
+    for kind, table in found.items():
+        show(kind, table)
     if said.json:
-        said.json.write_text(json.dumps({"share": share, "still": still, "measured_ms": measured}, indent=1) + "\n")
-    return 0 if share >= 0.99 and still < 5 and within else 1
+        said.json.write_text(json.dumps({"kinds": found}, indent=1) + "\n")
+    if said.picture:
+        said.picture.write_text(draw(found), encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":

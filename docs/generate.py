@@ -359,7 +359,7 @@ def _comments(kind: type) -> dict[str, str]:
 
 def _failure_words(failure: values.Failure) -> str:
     said = _comments(values.Failure).get(failure.name) or _FAILURES[failure]
-    return said + ("; the request was not sent" if failure in values.UNSENT else "")
+    return said + ("; the request was not sent" if failure in values.UNSENT - {values.Failure.UNACKNOWLEDGED} else "")
 
 
 _FAILURES = {

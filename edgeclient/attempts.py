@@ -7,14 +7,14 @@ free of charge. Nothing is tried twice in one pass, and a stream that began is n
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .noting import Attempt
+from .pops import limits
 from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Runtime
-from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply
+from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
 
 
 @dataclass(slots=True)
@@ -24,6 +24,7 @@ class Budget:
     attempts: int
     deadline: float
     connect_s: float
+    retry_sent: SentAgain = "idempotent"
 
 
 @dataclass(slots=True)
@@ -39,12 +40,10 @@ class Trace:
 
 
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
-    """The endpoints to try, in order. `origin` says where the client's own stands: "last", "candidate" or "never"."""
+    """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
-    if origin == "candidate":
-        candidates = [*candidates, ORIGIN]
-    good, rest = selector.plan(candidates, now, again=call.retry > 0)
+    good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
     return [*good, ORIGIN, *rest] if origin == "last" else [*good, *rest]
 
 
@@ -70,7 +69,7 @@ async def send(
             return reply
         sent += failure not in UNSENT
         more = more and sent < budget.attempts and rt.now() < budget.deadline
-        if not (more and failure is not None and may_resend(call, failure)):
+        if not (more and failure is not None and may_resend(call, failure, budget.retry_sent)):
             break
         if endpoint is ORIGIN:
             origins = reply
@@ -100,11 +99,14 @@ async def _attempt(
     began = rt.now()
     reply: Reply | None = None
     error: BaseException | None = None
+    selector.starting(endpoint)
     try:
         reply = await rt.send(call, endpoint, connect_s)
         failure = judge(call, endpoint, reply)
     except AttemptFailed as failed:
         failure, error = failed.failure, failed.error
+    finally:
+        selector.ended(endpoint)
     status = reply.status if reply is not None else 0
     trace.add(endpoint, failure.value if failure else "ok", status)
     now = rt.now()
@@ -116,24 +118,32 @@ async def _attempt(
             failure,
             status,
             rtt_s=reply.rtt_s if reply is not None else None,
-            retry_after_s=retry_after_s(reply, rt.wall()) if reply is not None and failure else None,
+            retry_after_s=_pause_s(reply, failure, rt.wall()) if reply is not None else None,
             took_s=now - began,
+            sent_bytes=call.size,
+            cold=reply is not None and reply.cold,
+            processing_s=limits.processing_s(reply) if reply is not None else None,
+            call=call if call.retry == 0 and len(trace.tried) == 1 else None,  # later ones are slow by selection
         ),
         now,
     )
     return reply, failure, error
 
 
-def may_resend(call: Call, failure: Failure) -> bool:
-    """True when the call may go to another endpoint after this failure without the risk of being billed twice.
+def may_resend(call: Call, failure: Failure, retry_sent: SentAgain = "idempotent") -> bool:
+    """True when the call may go to another endpoint after this failure; by default never at the risk of being billed twice.
 
     An answer that says no, or that is none, was not billed. A connection that broke after the request had gone may have
-    been: then only an idempotent call goes on here. For the others the error goes up, and the SDK's own retry comes down
-    again, as it would in the plain SDK, and takes the next endpoint.
+    been: then only an idempotent call goes on here, unless `retry_sent` says otherwise. For the others the error goes up, and
+    the SDK's own retry comes down again, as it would in the plain SDK, and takes the next endpoint.
     """
+    if failure is Failure.READ_TIMEOUT:  # the provider may still be at work, and the caller's patience is spent
+        return retry_sent == "always"
     if failure in (Failure.TERMINATED, Failure.PROTOCOL):
-        return call.idempotent
-    return failure is not Failure.READ_TIMEOUT
+        return retry_sent == "always" or (retry_sent == "idempotent" and call.idempotent)
+    if failure is Failure.UNACKNOWLEDGED:  # not received, unless it was the acknowledgement that got lost
+        return retry_sent != "never"
+    return True
 
 
 def judge(call: Call, endpoint: Endpoint, reply: Reply) -> Failure | None:
@@ -165,17 +175,6 @@ def _looks_right(call: Call, reply: Reply) -> bool:
     return body[:1] == b"{" and body[-1:] == b"}"
 
 
-def retry_after_s(reply: Reply, wall_s: float) -> float | None:
-    """The pause an answer asks for, in seconds: `retry-after-ms`, or `Retry-After` as seconds or as a date."""
-    for name, unit in ((b"retry-after-ms", 1e-3), (b"x-ms-retry-after-ms", 1e-3), (b"retry-after", 1.0)):
-        said = reply.header(name)
-        if said:
-            try:
-                return max(0.0, float(said) * unit)
-            except ValueError:
-                pass
-            try:
-                return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - wall_s)
-            except (ValueError, TypeError):
-                return None
-    return None
+def _pause_s(reply: Reply, failure: Failure | None, wall_s: float) -> float | None:
+    """The pause that a reply asks for, or that its rate limit demands before the next call is refused."""
+    return limits.retry_after_s(reply, wall_s) if failure is not None else limits.exhausted_s(reply, wall_s)

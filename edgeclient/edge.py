@@ -18,6 +18,7 @@ from .cache.stores.memory import MemoryStore
 from .http import families, sockets
 from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
+from .http.watchdog import Watchdog
 from .pipeline import Policies
 from .pops.prober import Prober
 from .pops.selector import EndpointStatus, Selector
@@ -69,12 +70,16 @@ class Edge:
         cache: Any = _UNSET,
         origin: Any = _UNSET,
         origins: Any = _UNSET,
+        allow_regions: Any = _UNSET,
         routes: Any = _UNSET,
         rtt_source: Any = _UNSET,
         probe: Any = _UNSET,
         max_attempts: Any = _UNSET,
         total_s: Any = _UNSET,
         connect_s: Any = _UNSET,
+        retry_sent: Any = _UNSET,
+        dead_path_s: Any = _UNSET,
+        watchdog: Any = _UNSET,
         flight_wait_s: Any = _UNSET,
         keepalive_s: Any = _UNSET,
         notes: Any = _UNSET,
@@ -97,6 +102,7 @@ class Edge:
             telemetry=Telemetry(hooks),
         )
         self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt)
+        self._watchdog = Watchdog() if self.settings.watchdog else None
         self.active = self.settings.active
         self.taken_out = ("cache-control",) if cache_on else ()
         self.reads_kernel = self.settings.rtt_source in ("auto", "kernel")
@@ -180,8 +186,10 @@ class Edge:
     # -- for the seam
 
     def keep_alive(self, http_client: Any) -> None:
-        """Let an HTTP client that the SDK made keep its idle connections as long as the settings say."""
-        families.keep_alive(http_client, self.settings.keepalive_s)
+        """Let an HTTP client that the SDK made keep its idle connections, and notice dead ones, as the settings say."""
+        dead_s = self.settings.dead_path_s
+        options = () if dead_s is None else sockets.dead_path_options(dead_s)
+        families.keep_alive(http_client, self.settings.keepalive_s, options, self._watchdog)
 
     def after_fork(self) -> None:
         """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""
@@ -190,6 +198,8 @@ class Edge:
         edge.selector.after_fork()
         edge.telemetry.after_fork()
         self.prober.after_fork()
+        if self._watchdog is not None:
+            self._watchdog.after_fork()
         if isinstance(edge.store, MemoryStore):
             edge.store.after_fork()
 
@@ -205,7 +215,7 @@ class Edge:
             raise ValueError(f"family is {family!r}; give 'httpx2' or 'httpx'")
         kwargs.setdefault("follow_redirects", True)
         client = getattr(importlib.import_module(family), name)(**kwargs)
-        families.keep_alive(client, self.settings.keepalive_s)
+        self.keep_alive(client)
         return families.through(client, lambda inner: transport(inner, self))
 
 

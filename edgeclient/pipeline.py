@@ -7,7 +7,7 @@ nothing ever suspends (see runtime/protocol.py), so the same lines serve both.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import attempts
@@ -46,6 +46,11 @@ class Policies:
     flights: Flights
     semantic: Semantic
     telemetry: Telemetry
+    candidates: routes.Candidates = field(init=False)
+
+    def __post_init__(self) -> None:
+        said = self.settings
+        self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)
 
 
 def classify(request: Request, edge: Policies) -> Call:
@@ -86,6 +91,7 @@ def classify(request: Request, edge: Policies) -> Call:
         route=route,
         dialect=dialect,
         body=body,
+        size=len(request.body),
         streamed=streamed,
         live=streamed if request.live is None else request.live,
         key=key,
@@ -148,23 +154,32 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     settings = edge.settings
     candidates: tuple[Endpoint, ...] = ()
     if call.route is not Route.DIRECT:
-        candidates = routes.candidates(edge.endpoints, sdk=call.sdk, model=call.model, route=call.route)
+        candidates = edge.candidates.of(call.sdk, call.model, call.route)
         due = edge.selector.due(rt.now())
         if due and rt.probe(due, _learner(edge, rt)):
             edge.selector.probing(due, rt.now())
-    origin = "last" if call.keeps_origin or not edge.endpoints else settings.origin
+    origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin
     endpoints = attempts.plan(call, candidates, edge.selector, origin, rt.now())
     if not endpoints:
+        limit, remedy = _limits(edge)
         raise RouteError(
-            f"no endpoint serves {call.method} {call.path} (model {call.model!r}) and origin='never' forbids the "
-            f"client's own; add an endpoint for it, or set origin='last'"
+            f"no endpoint serves {call.method} {call.path} (model {call.model!r}) and {limit} forbids the "
+            f"client's own; add an endpoint for it, or {remedy}"
         )
     budget = Budget(
         attempts=settings.max_attempts if call.retry == 0 else 1,
         deadline=rt.now() + settings.total_s if settings.total_s is not None else float("inf"),
         connect_s=settings.connect_s,
+        retry_sent=settings.retry_sent,
     )
     return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
+
+
+def _limits(edge: Policies) -> tuple[str, str]:
+    """Which setting keeps a call from the client's own origin, and how to let it go there."""
+    if edge.settings.origin == "never":
+        return "origin='never'", "set origin='last'"
+    return f"allow_regions={list(edge.settings.allow_regions)}", "add 'origin' to the regions"
 
 
 def _learner(edge: Policies, rt: Runtime) -> Learn:

@@ -75,7 +75,8 @@ class Endpoint:
     `key`: "env:NAME" (read at each call), a function that returns the key, "passthrough" (the caller's own key goes
     there too) or "none". `route`: "inference", "gateway", or None for both. `models`: the models it serves, as names or
     as a mapping from the asked-for name to the name there; None for every model of its route. `probe`: a path, from the root
-    of the host, that answers without a key and without cost; used by `rtt_source="http"`.
+    of the host, that answers without a key and without cost; used by `rtt_source="http"`. `region`: where it answers, in
+    your own words ("eu", "DE"), for `allow_regions`.
     """
 
     url: str = ""
@@ -85,6 +86,7 @@ class Endpoint:
     route: Literal["inference", "gateway"] | None = None
     models: dict[str, str] | list[str] | tuple[str, ...] | None = None
     probe: str = "/"
+    region: str = ""
 
 
 @_explained
@@ -106,12 +108,16 @@ class Settings:
     cache: Cache = field(default_factory=Cache)
     origin: Literal["last", "candidate", "never"] = "last"
     origins: tuple[str, ...] = ()
+    allow_regions: tuple[str, ...] = ()
     routes: dict[str, Literal["inference", "gateway", "direct"]] = field(default_factory=dict)
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
     connect_s: float = Field(default=1.0, gt=0)
+    retry_sent: Literal["never", "idempotent", "always"] = "idempotent"
+    dead_path_s: float | None = Field(default=2.0, gt=0, le=3600)
+    watchdog: bool = False
     flight_wait_s: float = Field(default=10.0, ge=0)
     keepalive_s: float = Field(default=300.0, ge=0)
     notes: bool = False
@@ -128,12 +134,17 @@ SETTINGS: dict[str, str] = {
     "cache": '"off", "exact", "semantic", or a table/`Cache(...)`',
     "origin": 'the client\'s own origin: "last" resort, a "candidate" like the endpoints, or "never"',
     "origins": "further origins (besides the SDK's own) whose calls may go to the endpoints",
+    "allow_regions": 'regions of endpoints that calls may go to, and "origin" if the client\'s own is among them; empty: all',
     "routes": 'model name -> "inference", "gateway" or "direct", where the catalogue is not to decide',
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
     "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
     "max_attempts": "requests one call may send before the SDK's own retries, 1 to 10",
     "total_s": "seconds after which a call starts no further attempt; none by default",
     "connect_s": "longest wait for a connection while another endpoint is left, seconds",
+    "retry_sent": 'which calls go on elsewhere when the connection broke after the request had gone: "never", "idempotent" '
+    '(a cacheable read, or an idempotency key), "always" (then read timeouts too: it may be done and billed twice)',
+    "dead_path_s": 'seconds after which unacknowledged bytes end a connection; `None` (or "off") leaves it to the system',
+    "watchdog": "end connections within a few round trips when their bytes stay unacknowledged (a thread watches them)",
     "flight_wait_s": "longest wait for the same call of another caller, seconds",
     "keepalive_s": "how long idle connections are kept, seconds (the HTTP libraries' default is 5)",
     "notes": "send every call through the pipeline, so that it has notes, even when nothing else is set",
@@ -180,7 +191,7 @@ def _from_text(variable: str, text: str) -> Any:
             return json.loads(text)
         except ValueError as error:
             raise SettingsError(f"variable {variable}: not valid JSON ({error}); mend it or use a comma list") from None
-    if variable in (PREFIX + "ENDPOINTS", PREFIX + "ORIGINS"):
+    if variable in (PREFIX + "ENDPOINTS", PREFIX + "ORIGINS", PREFIX + "ALLOW_REGIONS"):
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
 
@@ -209,6 +220,8 @@ def _shapes(values: dict[str, Any], sources: Mapping[str, str]) -> dict[str, Any
     shaped = dict(values)
     if isinstance(shaped.get("cache"), str):
         shaped["cache"] = {"mode": shaped["cache"]}
+    if shaped.get("dead_path_s") == "off":  # a variable and TOML have no None
+        shaped["dead_path_s"] = None
     endpoints = shaped.get("endpoints")
     if isinstance(endpoints, Mapping):
         endpoints = [
@@ -243,6 +256,13 @@ def _resolve(settings: Settings, sources: Mapping[str, str]) -> tuple[Resolved, 
     twice = {e.name for e in found if sum(e.name == other.name for other in found) > 1}
     if twice:
         raise SettingsError(f"{source}: two endpoints are named {min(twice)!r}; give each its own name")
+    allowed = {region.lower() for region in settings.allow_regions}
+    if allowed and not allowed & {"origin", *(e.region.lower() for e in found)}:
+        regions = ", ".join(sorted({e.region for e in found if e.region})) or "none"
+        raise SettingsError(
+            f"{sources['allow_regions']}: allow_regions is {', '.join(settings.allow_regions)}, but no endpoint is there "
+            f"(their regions: {regions}); set region= on the endpoints, or add 'origin' to let the client's own serve"
+        )
     for model, route in settings.routes.items():
         if route != "direct" and not any(_serves(e, model, route) for e in found):
             raise SettingsError(
@@ -303,6 +323,7 @@ def _endpoint(endpoint: Endpoint, name: str, settings: Settings, source: str, ke
         key=_key(said, f"{where}.key" if own else f"{key_source}: key"),
         route=Route(endpoint.route) if endpoint.route else None,
         models=models if models is None or isinstance(models, dict) else {model: model for model in models},
+        region=endpoint.region,
         probe=endpoint.probe if endpoint.probe.startswith("/") else f"/{endpoint.probe}",
     )
 

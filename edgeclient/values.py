@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from .frozen import value
 from .noting import Notes
@@ -32,6 +32,7 @@ class Endpoint:
     key: Any = None  # a `Key`; never shown
     route: Route | None = None  # None: takes both routes
     models: Mapping[str, str] | None = None  # asked-for name -> name there; None: every model of its route
+    region: str = ""  # where it answers, in the user's words
     probe: str = "/"  # unpaid path for the HTTP probe, from the root of the host
 
     def base(self, sdk: str) -> str:
@@ -116,6 +117,7 @@ class Call:
     route: Route = Route.DIRECT
     dialect: Dialect | None = None
     body: Json = field(default_factory=dict)
+    size: int = 0  # bytes of the request's body
     streamed: bool = False  # an event stream was asked for
     live: bool = False  # the body goes out unread
     key: str = ""  # of the exact cache; "" when this call is not cacheable
@@ -136,6 +138,7 @@ class Failure(Enum):
     POOL = "connection_limit_reached"
     TERMINATED = "connection_terminated"
     READ_TIMEOUT = "connection_read_timeout"
+    UNACKNOWLEDGED = "connection_write_timeout"  # the request went out, and its last bytes were never acknowledged
     PROTOCOL = "http_protocol_error"
     STATUS = "status"  # a 5xx; RFC 9209 says it by received-status alone, and so the next
     THROTTLED = "throttled"  # 429, or 529
@@ -144,9 +147,21 @@ class Failure(Enum):
 
 
 UNSENT = frozenset(
-    {Failure.REFUSED, Failure.CONNECT_TIMEOUT, Failure.TLS, Failure.DNS, Failure.CONNECT, Failure.POOL, Failure.NO_KEY}
+    {
+        Failure.REFUSED,
+        Failure.CONNECT_TIMEOUT,
+        Failure.TLS,
+        Failure.DNS,
+        Failure.CONNECT,
+        Failure.POOL,
+        Failure.NO_KEY,
+        Failure.UNACKNOWLEDGED,
+    }
 )
-"""Failures after which the request has certainly not reached the provider."""
+"""Failures after which the request has not reached the provider: certainly, or (unacknowledged) by all that TCP can tell."""
+
+SentAgain = Literal["never", "idempotent", "always"]
+"""Which calls may be sent again elsewhere after a break that came when the request had gone out."""
 
 
 @value
@@ -159,6 +174,10 @@ class Outcome:
     rtt_s: float | None = None  # the path's round-trip time, where it could be measured
     retry_after_s: float | None = None
     took_s: float = 0.0  # start of the attempt to the answer's head (or to its end, when it is not live)
+    cold: bool = False  # it had to open a connection first
+    sent_bytes: int = 0  # of the request's body
+    processing_s: float | None = None  # of `took_s`, what the server says that the model took
+    call: Call | None = None
 
 
 class Watch(Protocol):
@@ -182,16 +201,18 @@ class Reply:
     body: bytes | None = None
     native: Any = None  # the family's own response; None for an answer from the cache
     rtt_s: float | None = None
+    cold: bool = False  # the connection was opened for it
     decode: Callable[[bytes], bytes] = _as_it_is  # undoes the content encoding of a body from the wire
     tee: Watch | None = None
     notes: Notes | None = None
+    _named: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> str:
         """The first value of a header, or "". `name` is lower case."""
-        for key, said in self.headers:
-            if key.lower() == name:
-                return said.decode("latin-1")
-        return ""
+        if self._named is None:
+            self._named = {key.lower(): said for key, said in reversed(self.headers)}
+        said = self._named.get(name)
+        return "" if said is None else said.decode("latin-1")
 
 
 @value

@@ -28,11 +28,15 @@ LAYERS: list[list[set[str]]] = [
 ]
 EXCEPTIONS = {
     ("cache.policy", "os"): "urandom: the new id of an answer from the cache; it has to differ between processes",
+    (
+        "pops.limits",
+        "datetime.datetime",
+    ): "fromisoformat: reads a time that a header says; nobody is asked what time it is",
 }
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
-    + [f"pops.{name}" for name in ("rtt", "health", "selector", "identity")]
+    + [f"pops.{name}" for name in ("rtt", "health", "selector", "identity", "server_time", "limits")]
     + ["dialects", "routing", "attempts", "pipeline"]
 )
 # `uuid`, `secrets` and `datetime` hide a clock or a source of chance.

@@ -22,6 +22,7 @@ class Door:
     dispatch: Callable[[Any], Any]  # to an endpoint: no auth flow, no redirects, no cookies of the origin
     prober: Prober
     kernel: bool  # whether RTT is read from the kernel
+    way: Any = None  # the HTTP client or the transport under it
 
     def target(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> tuple[Callable[[Any], Any], Any]:
         """The function that reaches this endpoint, and the request to give it.

@@ -12,7 +12,7 @@ import json
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from ..cache.key import CREDENTIALS, counts
 from ..pops.rtt import of_kernel
 from ..values import Endpoint, Failure, Reply, Request
 from . import bodies, credentials, sockets
+from .streams import AsyncBackend, Backend
+from .watchdog import Watchdog
 
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
 
@@ -177,8 +179,11 @@ def _renamed(family: Any, aimed: Any, model: str) -> Any:
     return family.Request(aimed.method, aimed.url, headers=headers, content=body, extensions=aimed.extensions)
 
 
-def failure_of(error: BaseException) -> Failure | None:
-    """What an exception says about the attempt; None when it is not the attempt's own failure (a bug, a cancellation)."""
+def failure_of(error: BaseException, *, early: bool = False) -> Failure | None:
+    """What an exception says about the attempt; None when it is not the attempt's own failure (a bug, a cancellation).
+
+    `early`: it came too soon to be the end of keep-alive probes, which follow only when all has been acknowledged.
+    """
     names = {kind.__name__ for kind in type(error).__mro__}
     if "HTTPStatusError" in names:  # raised by a response hook of the user's HTTP client
         status = getattr(getattr(error, "response", None), "status_code", 0)
@@ -189,15 +194,25 @@ def failure_of(error: BaseException) -> Failure | None:
         return Failure.CONNECT_TIMEOUT
     if "ConnectError" in names:
         return _connect_failure(error)
+    if "TransportError" in names and (dead := _dead_path(error, early)):
+        return dead
     if "TimeoutException" in names:
-        # The kernel gave up on unacknowledged bytes (ETIMEDOUT): a dead path, not a slow answer.
-        dead = any(isinstance(e, OSError) and e.errno == errno.ETIMEDOUT for e in _causes(error))
-        return Failure.TERMINATED if dead else Failure.READ_TIMEOUT
+        return Failure.READ_TIMEOUT
     if names & {"ProtocolError", "DecodingError"}:
         parted = "disconnected" in str(error) or "closed connection" in str(error)
         return Failure.TERMINATED if parted else Failure.PROTOCOL
     if names & {"TransportError", "SSLError", "EndOfStream"}:
         return Failure.TERMINATED
+    return None
+
+
+def _dead_path(error: BaseException, early: bool) -> Failure | None:
+    """What it was when the kernel (ETIMEDOUT) or the watchdog gave the path up: no slow answer, in any case."""
+    causes = _causes(error)
+    if any(isinstance(cause, sockets.Unacknowledged) for cause in causes):
+        return Failure.UNACKNOWLEDGED
+    if any(isinstance(cause, OSError) and cause.errno == errno.ETIMEDOUT for cause in causes):
+        return Failure.UNACKNOWLEDGED if early else Failure.TERMINATED
     return None
 
 
@@ -231,6 +246,7 @@ def to_reply(native: Any, *, live: bool, kernel: bool) -> Reply:
     """A response as the pipeline sees it; its body is read unless it goes out live."""
     rtt = sockets.rtt_of_response(native) if kernel else None
     reply = Reply(native.status_code, native.headers.raw, None if live else native.content, native)
+    reply.cold = sockets.is_new(native)
     if rtt is not None:
         reply.rtt_s = of_kernel(*rtt)
     if live and "content-encoding" in native.headers:
@@ -312,16 +328,39 @@ def through(client: Any, wrap: Callable[[Any], Any]) -> Any:
     return client
 
 
-def keep_alive(client: Any, seconds: float) -> bool:
-    """Let a client that the SDK made keep idle connections longer than its 5 s; False when it has no such pool.
+def keep_alive(client: Any, seconds: float, options: Sequence[Any] = (), watchdog: Watchdog | None = None) -> bool:
+    """Prepare a client that the SDK made: keep its idle connections longer than 5 s, end those whose path is dead.
 
-    The pool has no public way to say so after it was made, and making another client would cost a second TLS context.
+    False when it has no such pool. The pool has no public way to say so after it was made, and making another client would
+    cost a second TLS context.
     """
     found = False
-    transports = [getattr(client, "_transport", None), *(getattr(client, "_mounts", None) or {}).values()]
-    for transport in transports:
+    for transport in [getattr(client, "_transport", None), *(getattr(client, "_mounts", None) or {}).values()]:
         pool: Any = getattr(transport, "_pool", None)
         if hasattr(pool, "_keepalive_expiry"):
             pool._keepalive_expiry = seconds
+            _end_dead_paths(transport, pool, options, watchdog)
             found = True
+    if found:
+        client._edge_early_s = getattr(client._transport, "_edge_early_s", 0.0)
     return found
+
+
+def _end_dead_paths(transport: Any, pool: Any, options: Sequence[Any], watchdog: Watchdog | None) -> None:
+    """A pool's sockets get the options that they have not, and the watchdog where there is one."""
+    alone = not getattr(pool, "_http2", True)
+    if options and getattr(pool, "_uds", None) is None and hasattr(pool, "_socket_options"):
+        pool._socket_options = sockets.merged(pool._socket_options, options)
+        # Over HTTP/2 the unacknowledged bytes may be of another request.
+        transport._edge_early_s = sockets.first_probe_failure_s(pool._socket_options) if alone else 0.0
+    if watchdog is not None and hasattr(pool, "_network_backend"):
+        kind = AsyncBackend if hasattr(transport, "handle_async_request") else Backend
+        pool._network_backend = kind(pool._network_backend, watchdog, alone)
+
+
+def early_s(way: Any) -> float:
+    """How young a connection's timeout must be to mean that the request was not acknowledged; 0 when that is not known.
+
+    `way`: the HTTP client, or the transport, that the request was sent with.
+    """
+    return float(getattr(way, "_edge_early_s", 0.0))

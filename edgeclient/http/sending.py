@@ -51,7 +51,7 @@ def open_door(
     call = pipeline.classify(seen, edge.policies)
     dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
     native = families.without(request, seen, edge.taken_out)
-    return call, Door(native, forward, dispatch, edge.prober, edge.reads_kernel)
+    return call, Door(native, forward, dispatch, edge.prober, edge.reads_kernel, http_client)
 
 
 def _base(client: Any, sdk: str) -> families.Base:

@@ -1,15 +1,56 @@
-"""Reads what the kernel knows of a live connection. Touches sockets that others opened; opens none."""
+"""What the kernel knows of live connections, and the options that connections get. Opens a socket only to try options."""
 
 from __future__ import annotations
 
+import functools
+import math
 import socket
 import struct
 import urllib.request
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 _TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux; None on macOS and Windows
+_SEEN = "_edgeclient_seen"
 _BYTES = 160
-_RTT, _MIN_RTT = 68, 148  # offsets in struct tcp_info, u32, microseconds
+_UNACKED, _LAST_ACK, _RTT, _MIN_RTT = 24, 56, 68, 148  # offsets in struct tcp_info, u32; milliseconds, microseconds
+
+Option = tuple[int, int, int]
+NO_LINGER = struct.pack("ii", 1, 0)  # closing ends the connection at once and drops what was not acknowledged
+
+
+class Unacknowledged(Exception):
+    """The last bytes of a request were never acknowledged: the far end's kernel has not got all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What a connection has sent and not seen acknowledged."""
+
+    unacked: int  # segments
+    srtt_s: float
+    since_ack_s: float  # since anything was acknowledged
+
+
+def _tcp_info(sock: Any, at_least: int) -> bytes | None:
+    """The kernel's `struct tcp_info`; None where it does not tell so many bytes of it."""
+    if _TCP_INFO is None:
+        return None
+    try:
+        info: bytes = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _BYTES)
+    except (OSError, AttributeError, ValueError):  # a Unix socket, a sandbox, one that is closed
+        return None
+    return info if len(info) >= at_least else None
+
+
+def under_way(sock: Any) -> UnderWay | None:
+    """What the connection of a socket has under way; None where the kernel does not tell."""
+    info = _tcp_info(sock, _RTT + 4)
+    if info is None:
+        return None
+    unacked, last_ack, rtt = (struct.unpack_from("<I", info, at)[0] for at in (_UNACKED, _LAST_ACK, _RTT))
+    return UnderWay(unacked, rtt * 1e-6, last_ack * 1e-3)
 
 
 def kernel_rtt(sock: Any) -> tuple[float, float] | None:
@@ -17,13 +58,8 @@ def kernel_rtt(sock: Any) -> tuple[float, float] | None:
 
     `sock` is a socket, or anything with its `getsockopt` (asyncio, uvloop and trio hand out such). Costs 2 microseconds.
     """
-    if _TCP_INFO is None:
-        return None
-    try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _BYTES)
-    except (OSError, AttributeError, ValueError):  # a Unix socket, a sandbox, one that is closed
-        return None
-    if len(info) < _MIN_RTT + 4:
+    info = _tcp_info(sock, _MIN_RTT + 4)
+    if info is None:
         return None
     smoothed, minimum = struct.unpack_from("<I", info, _RTT)[0], struct.unpack_from("<I", info, _MIN_RTT)[0]
     if not smoothed or not minimum or minimum == 0xFFFFFFFF:
@@ -40,6 +76,65 @@ def rtt_of_response(native: Any) -> tuple[float, float] | None:
         return kernel_rtt(stream.get_extra_info("socket"))
     except Exception:  # a stream of a user's own transport may do anything
         return None
+
+
+def is_new(native: Any) -> bool:
+    """True for the first response that came on its connection; False when that cannot be told."""
+    stream = native.extensions.get("network_stream")
+    if stream is None or hasattr(stream, _SEEN):
+        return False
+    try:
+        setattr(stream, _SEEN, True)  # the connection's own object, and gone with it
+    except (AttributeError, TypeError):
+        return False
+    return True
+
+
+@functools.cache
+def dead_path_options(seconds: float) -> tuple[Option, ...]:
+    """Socket options by which the kernel ends a connection whose path is dead, as far as this platform has them.
+
+    Unacknowledged bytes end it after `seconds`; keep-alive probes find a path that dies while the far end is at work.
+    """
+    idle = next((n for n in ("TCP_KEEPIDLE", "TCP_KEEPALIVE") if hasattr(socket, n)), "")  # macOS has the latter
+    wanted = (
+        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", max(1, round(seconds * 1e3))),
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, idle, math.ceil(seconds)),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+    )
+    named = [(level, getattr(socket, name), value) for level, name, value in wanted if hasattr(socket, name)]
+    with socket.socket() as trial:
+        return tuple(option for option in named if _takes(trial, option))
+
+
+def _takes(sock: socket.socket, option: Option) -> bool:
+    try:
+        sock.setsockopt(*option)
+    except OSError:  # a sandbox that does not know it
+        return False
+    return True
+
+
+def merged(had: Iterable[Any] | None, ours: Sequence[Option]) -> list[Any]:
+    """The options that were set already, and ours for the names that were not."""
+    kept = list(had or ())
+    names = {tuple(option[:2]) for option in kept}
+    return [*kept, *(option for option in ours if option[:2] not in names)]
+
+
+def first_probe_failure_s(options: Iterable[Any]) -> float:
+    """How soon after the last acknowledgement keep-alive probes can end a connection with these options, in seconds.
+
+    A connection that times out sooner had unacknowledged bytes: the kernel sends no probes while it has. 0 where that is
+    not known (it holds for Linux, RFC 5482 and `tcp_keepalive_timer`).
+    """
+    said = {tuple(option[:2]): option[2] for option in options}
+    if (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None)) not in said:
+        return 0.0
+    idle, pause = (said.get((socket.IPPROTO_TCP, name), 0) for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL))
+    return float(idle + pause)
 
 
 def behind_proxy(host: str) -> bool:

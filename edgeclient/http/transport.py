@@ -31,7 +31,7 @@ class _Wrapped:
             return None
         call = pipeline.classify(seen, self._edge.policies)
         native = families.without(request, seen, self._edge.taken_out)
-        return call, Door(native, forward, forward, self._edge.prober, self._edge.reads_kernel)
+        return call, Door(native, forward, forward, self._edge.prober, self._edge.reads_kernel, self._inner)
 
 
 class SyncTransport(_Wrapped, families.SyncBase):

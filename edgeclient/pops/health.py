@@ -46,6 +46,11 @@ class Health:
         """True from a failure to the next good answer."""
         return self._failed or self._ejections > 0
 
+    @property
+    def ejected_until(self) -> float:
+        """When the last ejection ends, or ended."""
+        return self._until
+
     def state(self, now: float) -> State:
         if not self._ejections:
             return State.READY

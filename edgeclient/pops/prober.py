@@ -22,6 +22,7 @@ RttSource = Literal["auto", "kernel", "connect", "http"]
 KernelRtt = Callable[[socket.socket], "tuple[float, float] | None"]
 
 _TRIES = 3  # the minimum of three: the first one may meet a cold cache or a busy core
+_AGAIN = 1  # to renew what is known: it joins the last samples
 _TIMEOUT_S = 2.0
 
 
@@ -31,6 +32,7 @@ class Prober:
     def __init__(self, source: RttSource, kernel_rtt: KernelRtt) -> None:
         self._source, self._kernel_rtt = source, kernel_rtt
         self._running = threading.Lock()
+        self._known: set[str] = set()  # endpoints that a probe has reached
 
     def start(self, due: Sequence[Endpoint], learn: Callable[[Endpoint, list[float], float], None]) -> bool:
         """Probe `due` now and tell `learn(endpoint, rtts_s, took_s)` each result; False when a round is running already."""
@@ -48,8 +50,16 @@ class Prober:
         self._running = threading.Lock()
 
     def run(self, endpoints: Sequence[Endpoint], learn: Callable[[Endpoint, list[float], float], None]) -> None:
-        """Probe all of these at once, and wait for it: two seconds for each try at the most."""
-        threads = [threading.Thread(target=self._one, args=(e, learn), daemon=True) for e in endpoints]
+        """Probe all of these thoroughly and at once, and wait for it: two seconds for each try at the most."""
+        self._all(endpoints, learn, dict.fromkeys((e.name for e in endpoints), _TRIES))
+
+    def _all(
+        self,
+        endpoints: Sequence[Endpoint],
+        learn: Callable[[Endpoint, list[float], float], None],
+        tries: dict[str, int],
+    ) -> None:
+        threads = [threading.Thread(target=self._one, args=(e, learn, tries[e.name]), daemon=True) for e in endpoints]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -57,22 +67,25 @@ class Prober:
 
     def _round(self, due: Sequence[Endpoint], learn: Callable[[Endpoint, list[float], float], None]) -> None:
         try:
-            self.run(due, learn)
+            self._all(due, learn, {e.name: _AGAIN if e.name in self._known else _TRIES for e in due})
         finally:
             self._running.release()
 
-    def _one(self, endpoint: Endpoint, learn: Callable[[Endpoint, list[float], float], None]) -> None:
+    def _one(self, endpoint: Endpoint, learn: Callable[[Endpoint, list[float], float], None], tries: int) -> None:
         began = time.monotonic()
-        learn(endpoint, self.measure(endpoint), time.monotonic() - began)
+        rtts_s = self.measure(endpoint, tries)
+        if rtts_s:
+            self._known.add(endpoint.name)
+        learn(endpoint, rtts_s, time.monotonic() - began)
 
-    def measure(self, endpoint: Endpoint) -> list[float]:
+    def measure(self, endpoint: Endpoint, tries: int = _TRIES) -> list[float]:
         """Round-trip times of one endpoint in seconds, now; empty when it cannot be reached. Blocks."""
         parts = urlsplit(endpoint.address())
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
             if self._source == "http":
-                return _by_http(parts.scheme, parts.hostname or "", port, endpoint.probe)
-            return [self._connect(parts.hostname or "", port) for _ in range(_TRIES)]
+                return _by_http(parts.scheme, parts.hostname or "", port, endpoint.probe, tries)
+            return [self._connect(parts.hostname or "", port) for _ in range(tries)]
         except (OSError, http.client.HTTPException, ValueError):  # ValueError: a host that is no name
             return []
 
@@ -97,7 +110,7 @@ class Prober:
         raise OSError(f"{host} has no address")
 
 
-def _by_http(scheme: str, host: str, port: int, path: str) -> list[float]:
+def _by_http(scheme: str, host: str, port: int, path: str, tries: int) -> list[float]:
     """Times GETs on one connection; any status is an answer."""
     if scheme == "https":
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
@@ -108,7 +121,7 @@ def _by_http(scheme: str, host: str, port: int, path: str) -> list[float]:
     found = []
     try:
         connection.connect()
-        for _ in range(_TRIES):
+        for _ in range(tries):
             began = time.perf_counter()
             connection.request("GET", path, headers={"user-agent": "edgeclient-probe"})
             connection.getresponse().read()

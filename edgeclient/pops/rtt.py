@@ -6,10 +6,11 @@ by a few milliseconds when the server thinks. Minima, never means, rank endpoint
 
 from __future__ import annotations
 
-from collections import deque
+import math
 
 _SAMPLES = 3  # the minimum of the last three follows a change within five calls and shrugs off a single slow one
 _SLACK_S = 0.005  # delayed acknowledgements lift the smoothed figure by up to this much
+_ABSURD_S = 60.0  # no path takes a minute: a clock jumped, or a unit is wrong
 
 
 def of_kernel(smoothed_s: float, minimum_s: float) -> float:
@@ -20,16 +21,26 @@ def of_kernel(smoothed_s: float, minimum_s: float) -> float:
 class RttWindow:
     """The last samples of one endpoint, in seconds."""
 
-    __slots__ = ("_samples", "last_at")
+    __slots__ = ("_estimate", "_samples", "last_at", "prior_s")
 
     def __init__(self) -> None:
-        self._samples: deque[float] = deque(maxlen=_SAMPLES)
+        self._samples: tuple[float, ...] = ()
+        self._estimate: float | None = None
         self.last_at = float("-inf")
+        self.prior_s: float | None = None  # remembered from before: orders endpoints until there is a sample
 
     def add(self, rtt_s: float, now: float) -> None:
-        self._samples.append(rtt_s)
+        """Take a sample; one that no path can have is ignored."""
+        if not 0 < rtt_s < _ABSURD_S or math.isnan(rtt_s):
+            return
+        self._samples = (*self._samples[1 - _SAMPLES :], rtt_s)
+        self._estimate = min(self._samples)
         self.last_at = now
 
     def estimate(self) -> float | None:
-        """The smallest of the last samples; None before the first."""
-        return min(self._samples, default=None)
+        """The smallest of the last samples; before the first the prior, or None."""
+        return self.prior_s if self._estimate is None else self._estimate
+
+    def last(self) -> float | None:
+        """The last sample."""
+        return self._samples[-1] if self._samples else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..values import Endpoint, Route
+from ..values import ORIGIN, Endpoint, Route
 from .catalogue import Kind, kind_of
 
 
@@ -19,11 +19,32 @@ def route_of(model: str, said: Mapping[str, str]) -> Route:
     return Route.INFERENCE if kind_of(model) is Kind.SMALL else Route.GATEWAY
 
 
-def candidates(endpoints: Sequence[Endpoint], *, sdk: str, model: str, route: Route) -> tuple[Endpoint, ...]:
-    """The endpoints that speak this SDK's API and serve this model, in their configured order."""
-    return tuple(
-        endpoint
-        for endpoint in endpoints
-        if endpoint.base(sdk)
-        and (model in endpoint.models if endpoint.models is not None else endpoint.route in (None, route))
-    )
+class Candidates:
+    """The endpoints that may take a call. The same question gets the same tuple, by which orders of it are kept."""
+
+    _KINDS = 1024  # kept answers; model names come from outside
+
+    def __init__(self, endpoints: Sequence[Endpoint], *, origin: str = "last", regions: Sequence[str] = ()) -> None:
+        allowed = {region.lower() for region in regions}
+        self._endpoints = tuple(e for e in endpoints if not allowed or e.region.lower() in allowed)
+        self.origin = origin if not allowed or ORIGIN.name in allowed else "never"  # where the client's own stands
+        self._tail = (ORIGIN,) if self.origin == "candidate" else ()
+        self._kept: dict[tuple[str, str, Route], tuple[Endpoint, ...]] = {}
+
+    def of(self, sdk: str, model: str, route: Route) -> tuple[Endpoint, ...]:
+        """Those that speak this SDK's API and serve this model, in their configured order.
+
+        Where the client's own origin is a candidate like them it stands last, unless there is nothing to choose.
+        """
+        kind = (sdk, model, route)
+        found = self._kept.get(kind)
+        if found is None:
+            if len(self._kept) >= self._KINDS:
+                self._kept.clear()
+            serving = tuple(e for e in self._endpoints if e.base(sdk) and _serves(e, model, route))
+            found = self._kept[kind] = (*serving, *self._tail) if serving else ()
+        return found
+
+
+def _serves(endpoint: Endpoint, model: str, route: Route) -> bool:
+    return model in endpoint.models if endpoint.models is not None else endpoint.route in (None, route)

@@ -36,7 +36,7 @@ class DoorRuntime:
         return families.native_error(self.door.native, "RemoteProtocolError", why)
 
 
-def meaning(error: Exception) -> Exception:
+def meaning(error: Exception, door: Door, began: float) -> Exception:
     """The failed attempt that an exception of the HTTP library means; itself, when it is not about the attempt."""
-    failure = families.failure_of(error)
+    failure = families.failure_of(error, early=time.monotonic() - began < families.early_s(door.way))
     return error if failure is None else AttemptFailed(failure, error)

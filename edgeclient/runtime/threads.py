@@ -20,12 +20,13 @@ class ThreadRuntime(DoorRuntime):
 
     async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
         send, request = self.door.target(call, endpoint, connect_s)
+        began = self.now()
         try:
             native = send(request)
             if not call.live and not native.is_closed:
                 native.read()
         except Exception as error:
-            meant = meaning(error)
+            meant = meaning(error, self.door, began)
             if meant is error:
                 raise  # as it is, its cause included
             raise meant from None

@@ -115,7 +115,8 @@ class VirtualRuntime:
         delay_s, answer = self._network.answer(call, endpoint, self._world.now)
         if isinstance(answer, Failure):
             longest_s = self._connect_s if connect_s is None else connect_s
-            await self._spend(min(delay_s, longest_s) if answer in UNSENT else delay_s)
+            connecting = answer in UNSENT and answer is not Failure.UNACKNOWLEDGED
+            await self._spend(min(delay_s, longest_s) if connecting else delay_s)
             raise AttemptFailed(answer, Lost(f"{endpoint.name}: {answer.value}"))
         await self._spend(delay_s)
         return answer

@@ -12,7 +12,7 @@ from edgeclient.attempts import Budget, Trace, judge, may_resend, plan, send
 from edgeclient.dialects import dialect_of
 from edgeclient.noting import Attempt
 from edgeclient.pops.selector import Selector
-from edgeclient.values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply
+from edgeclient.values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
 
 from .scripted import EVENT_HEADERS, A, B, C, Native, Run, Scripted, both_ways, ok, says
 
@@ -26,11 +26,18 @@ class Sending:
     """One pass of a call over these endpoints, and what came of it."""
 
     def __init__(
-        self, run: Run, rt: Scripted, *endpoints: Endpoint, call: Call = CALL, attempts: int = 3, total_s: float = 1e9
+        self,
+        run: Run,
+        rt: Scripted,
+        *endpoints: Endpoint,
+        call: Call = CALL,
+        attempts: int = 3,
+        total_s: float = 1e9,
+        retry_sent: SentAgain = "idempotent",
     ) -> None:
         self.rt, self.trace = rt, Trace()
         self.selector = Selector([e for e in endpoints if e is not ORIGIN], random.Random(1))
-        budget = Budget(attempts, rt.time + total_s, connect_s=1.0)
+        budget = Budget(attempts, rt.time + total_s, connect_s=1.0, retry_sent=retry_sent)
         self.reply: Reply | None = None
         self.error: BaseException | None = None
         try:
@@ -171,6 +178,32 @@ def test_the_rule_of_sending_again(failure: Failure, idempotent: bool) -> None:
     assert may_resend(replace(CALL, idempotent=idempotent), failure) is expected
 
 
+@pytest.mark.parametrize(
+    ("retry_sent", "idempotent", "again"),
+    [
+        ("never", False, set()),
+        ("never", True, set()),
+        ("idempotent", False, {Failure.UNACKNOWLEDGED}),
+        ("idempotent", True, {Failure.UNACKNOWLEDGED, Failure.TERMINATED, Failure.PROTOCOL}),
+        ("always", False, {Failure.UNACKNOWLEDGED, Failure.TERMINATED, Failure.PROTOCOL, Failure.READ_TIMEOUT}),
+        ("always", True, {Failure.UNACKNOWLEDGED, Failure.TERMINATED, Failure.PROTOCOL, Failure.READ_TIMEOUT}),
+    ],
+)
+def test_the_setting_of_sending_again(retry_sent: SentAgain, idempotent: bool, again: set[Failure]) -> None:
+    call = replace(CALL, idempotent=idempotent)
+    risky = {Failure.UNACKNOWLEDGED, Failure.TERMINATED, Failure.PROTOCOL, Failure.READ_TIMEOUT}
+    allowed = {failure for failure in Failure if may_resend(call, failure, retry_sent)}
+    assert allowed == (set(Failure) - risky) | again
+
+
+@both_ways
+def test_the_budget_says_what_is_sent_again(run: Run) -> None:
+    done = Sending(run, run.runtime(a=Failure.READ_TIMEOUT, b=ok()), A, B, retry_sent="always")
+    assert done.sent == "a b" and done.reply is not None
+    done = Sending(run, run.runtime(a=Failure.UNACKNOWLEDGED, b=ok()), A, B, retry_sent="never")
+    assert done.sent == "a" and done.error is not None
+
+
 # -- what is handed back
 
 
@@ -215,7 +248,7 @@ def test_each_attempt_reports_one_outcome(run: Run) -> None:
     assert [(s.calls, s.failures, s.state) for s in (a, b, c)] == [(0, 1, "ready"), (0, 1, "ejected"), (1, 0, "ready")]
     throttled, _ = done.selector.plan([A, C], 1000.5 + 6.9)
     free, _ = done.selector.plan([A, C], 1000.5 + 7.1)
-    assert throttled == [C, A] and len(free) == 2
+    assert throttled == (C, A) and len(free) == 2
 
 
 @both_ways
@@ -284,7 +317,7 @@ def test_the_origin_is_judged_by_its_status_alone(reply: Reply, failure: Failure
     [
         ("last", [A, B], "a b origin"),
         ("never", [A, B], "a b"),
-        ("candidate", [A, B], "a b origin"),
+        ("candidate", [A, B, ORIGIN], "a b origin"),
         ("last", [], "origin"),
         ("candidate", [], "origin"),
         ("never", [], ""),
@@ -299,7 +332,7 @@ def test_as_a_candidate_the_origin_is_ranked_by_its_rtt() -> None:
     selector = Selector([A, B], random.Random(1))
     for endpoint, rtt_s in ((A, 0.05), (B, 0.1), (ORIGIN, 0.02)):
         selector.record(Outcome(endpoint, rtt_s=rtt_s), 0.0)
-    assert plan(CALL, [A, B], selector, "candidate", 1.0) == [ORIGIN, A, B]
+    assert plan(CALL, [A, B, ORIGIN], selector, "candidate", 1.0) == [ORIGIN, A, B]
     assert plan(CALL, [A, B], selector, "last", 1.0) == [A, B, ORIGIN]
 
 
@@ -309,7 +342,8 @@ def test_as_a_candidate_the_origin_is_ranked_by_its_rtt() -> None:
 def test_the_ejected_come_behind_the_origin(origin: str, expected: str) -> None:
     selector = Selector([A, B], random.Random(1))
     selector.record(Outcome(A, Failure.REFUSED), 0.0)
-    assert " ".join(e.name for e in plan(CALL, [A, B], selector, origin, 1.0)) == expected
+    candidates = [A, B, ORIGIN] if origin == "candidate" else [A, B]
+    assert " ".join(e.name for e in plan(CALL, candidates, selector, origin, 1.0)) == expected
 
 
 def test_a_retry_of_the_sdk_begins_elsewhere() -> None:

@@ -88,8 +88,8 @@ def _phase(now: float) -> str:
 
 def _policies(rng: random.Random) -> Policies:
     settings: Any = SimpleNamespace(
-        cache=SimpleNamespace(ttl_s=3600.0), origins=[], routes={}, origin="last", max_attempts=3, total_s=None,
-        connect_s=1.0, flight_wait_s=10.0,
+        cache=SimpleNamespace(ttl_s=3600.0), origins=[], allow_regions=(), routes={}, origin="last", max_attempts=3,
+        total_s=None, connect_s=1.0, retry_sent="idempotent", flight_wait_s=10.0,
     )  # fmt: skip
     return Policies(
         settings=settings,

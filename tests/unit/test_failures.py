@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from edgeclient.http.families import failure_of
+from edgeclient.http.sockets import Unacknowledged
 from edgeclient.values import Failure
 
 each_family = pytest.mark.parametrize("family", [httpx, httpx2], ids=["httpx", "httpx2"])
@@ -45,6 +46,8 @@ def test_each_exception_has_its_failure(family: Any) -> None:
         (family.ReadTimeout(""), Failure.READ_TIMEOUT),
         (family.WriteTimeout(""), Failure.READ_TIMEOUT),
         (_caused(family.ReadTimeout(""), dead), Failure.TERMINATED),
+        (_caused(family.ReadError(""), _caused(OSError(), dead)), Failure.TERMINATED),
+        (_caused(family.ReadError(""), Unacknowledged()), Failure.UNACKNOWLEDGED),
         (family.RemoteProtocolError("Server disconnected without sending a response."), Failure.TERMINATED),
         (family.RemoteProtocolError("illegal status line"), Failure.PROTOCOL),
         (family.DecodingError("not gzip"), Failure.PROTOCOL),
@@ -53,3 +56,12 @@ def test_each_exception_has_its_failure(family: Any) -> None:
         (KeyError("a bug"), None),
     ]
     assert [(repr(error), failure_of(error)) for error, _ in table] == [(repr(error), said) for error, said in table]
+
+
+@each_family
+def test_a_timeout_that_came_early_was_never_acknowledged(family: Any) -> None:
+    dead = OSError(errno.ETIMEDOUT, "timed out")
+    for error in (family.ReadTimeout(""), family.ReadError(""), family.WriteTimeout("")):
+        assert failure_of(_caused(error, dead), early=True) is Failure.UNACKNOWLEDGED
+    assert failure_of(family.ReadTimeout(""), early=True) is Failure.READ_TIMEOUT
+    assert failure_of(family.ConnectTimeout(""), early=True) is Failure.CONNECT_TIMEOUT

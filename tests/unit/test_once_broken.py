@@ -104,7 +104,7 @@ def test_a_probe_that_could_not_start_is_due_again() -> None:
     measuring, go_on = threading.Event(), threading.Event()
 
     class Waiting(Prober):
-        def measure(self, endpoint: Endpoint) -> list[float]:
+        def measure(self, endpoint: Endpoint, tries: int = 3) -> list[float]:
             measuring.set()
             assert go_on.wait(20)
             return [0.02]

@@ -139,7 +139,7 @@ class _Waiting(Prober):
         super().__init__("auto", kernel_rtt)
         self.go_on, self.measuring = threading.Event(), threading.Event()
 
-    def measure(self, endpoint: Endpoint) -> list[float]:
+    def measure(self, endpoint: Endpoint, tries: int = 3) -> list[float]:
         self.measuring.set()
         assert self.go_on.wait(LONG_S)
         return [0.1]
@@ -181,3 +181,16 @@ def test_no_thread_to_be_had_is_no_error(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(threading.Thread, "start", no_thread)
     assert not prober.start([Endpoint("a", "http://a")], lambda *told: None)
     assert not prober._running.locked()
+
+
+def test_what_is_known_is_renewed_by_one_sample(server: tuple[str, object]) -> None:
+    prober, told = Prober("auto", kernel_rtt), []
+    for _ in range(2):
+        done = threading.Event()
+        assert prober.start([Endpoint("a", server[0])], lambda _, rtts_s, __: (told.append(len(rtts_s)), done.set()))  # noqa: B023
+        assert done.wait(LONG_S)
+        for thread in threading.enumerate():
+            if thread.name == "edgeclient-probe":
+                thread.join(LONG_S)
+    prober.run([Endpoint("a", server[0])], lambda _, rtts_s, __: told.append(len(rtts_s)))
+    assert told == [3, 1, 3]

@@ -72,7 +72,13 @@ def test_each_failure_has_one_meaning() -> None:
 
 @pytest.mark.parametrize(
     ("failure", "unreachable"),
-    [(Failure.REFUSED, True), (Failure.CONNECT_TIMEOUT, True), (Failure.DNS, True), (Failure.NOT_AN_ANSWER, False)],
+    [
+        (Failure.REFUSED, True),
+        (Failure.CONNECT_TIMEOUT, True),
+        (Failure.DNS, True),
+        (Failure.UNACKNOWLEDGED, True),
+        (Failure.NOT_AN_ANSWER, False),
+    ],
 )
 def test_the_way_back_is_a_probe_where_it_could_not_be_reached(failure: Failure, unreachable: bool) -> None:
     health = Health()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeclient.pops.selector import Selector
-from edgeclient.values import ORIGIN, Endpoint, Failure, Outcome
+from edgeclient.values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 
 A, B, C = (Endpoint(name, f"https://{name}.example.com/v1") for name in "abc")
 ALL = (A, B, C)
@@ -314,3 +314,99 @@ def test_without_failures_the_first_is_at_most_the_hysteresis_from_the_nearest(r
     assert first - min(rtts_ms) <= max(5.0, 0.1 * first) + 1e-6
     others = [rtts_ms[int(e.name)] for e in good[1:]]
     assert others == sorted(others)
+
+
+# -- by what it costs beyond the path
+
+
+def _answers(
+    running: Running, endpoint: Endpoint, took_s: float, times: int, start: float, rtt_s: float = 0.01
+) -> None:
+    for n in range(times):
+        call = Call("openai", "POST", "", "/chat/completions", model="m")
+        running.selector.record(Outcome(endpoint, rtt_s=rtt_s, took_s=took_s, call=call), start + n)
+
+
+def test_one_that_has_become_slow_is_left_and_taken_again() -> None:
+    running = Running(A, B).rtt(a=10, b=30)
+    assert running.order(1)[0] == "ab"
+    _answers(running, A, 0.1, 20, 2.0)
+    assert running.order(22)[0] == "ab"
+    _answers(running, A, 0.9, 3, 23.0)
+    assert running.order(26)[0] == "ab"  # a central model's tail might do that
+    _answers(running, A, 0.9, 1, 26.0)
+    assert running.order(27)[0] == "ba"
+    assert running.order(73)[0] == "ab"
+
+
+def test_one_slow_answer_does_not_lock_an_endpoint_out() -> None:
+    running = Running(A, B).rtt(a=10, b=30)
+    _answers(running, A, 30.0, 1, 2.0)
+    assert running.order(3)[0] == "ab"
+    _answers(running, A, 0.1, 20, 4.0)
+    _answers(running, A, 30.0, 1, 30.0)
+    assert running.order(32)[0] == "ab"
+
+
+def test_a_move_to_a_cold_connection_has_to_pay_for_it() -> None:
+    running = Running(A, B).rtt(a=40, b=60)
+    assert running.order(1)[0] == "ab"
+    running.rtt(100, a=40).selector.probed(B, [0.034, 0.034, 0.034], 100, 0.1)
+    assert running.order(101)[0] == "ab"  # 6 ms nearer, which is less than 5 ms and a quarter of 34 ms
+    running.selector.probed(B, [0.02], 102, 0.1)
+    assert running.order(103)[0] == "ba"
+
+
+def test_after_a_failure_the_nearest_is_first_again_without_a_margin() -> None:
+    running = Running(A, B).rtt(a=10, b=12)
+    assert running.order(1)[0] == "ab"
+    running.fail(A, Failure.STATUS, 2).fail(A, Failure.STATUS, 3)
+    assert running.order(4) == ("b", "a")
+    running.selector.record(Outcome(A, rtt_s=0.01), 20)
+    assert running.order(21)[0] == "ab"
+
+
+def test_absurd_round_trips_are_ignored() -> None:
+    running = Running(A, B).rtt(a=10, b=30)
+    for absurd in (-1.0, 0.0, float("nan"), float("inf"), 1e6):
+        running.selector.record(Outcome(B, rtt_s=absurd), 2)
+    assert running.order(3)[0] == "ab"
+
+
+def test_an_upload_does_not_lengthen_the_path() -> None:
+    running = Running(A, B).rtt(a=10, b=30)
+    for n in range(5):
+        running.selector.record(Outcome(A, rtt_s=0.5, sent_bytes=2**20), 2.0 + n)
+    assert running.order(8)[0] == "ab"
+
+
+def test_an_order_is_kept_until_something_changes() -> None:
+    running = Running(A, B).rtt(a=10, b=30)
+    first = running.selector.plan(running.endpoints, 1.0)
+    running.rtt(2, a=10.4)
+    assert running.selector.plan(running.endpoints, 3.0) == first
+    running.rtt(4, a=60)
+    assert running.order(5)[0] == "ba"
+
+
+def test_a_busy_model_at_the_pop_shares_its_load_and_a_central_one_does_not() -> None:
+    def went(route: Route) -> Counter[str]:
+        running = Running(A, B, C).rtt(a=10, b=12, c=14)
+        for endpoint in ALL:
+            _answers(running, endpoint, 0.1, 20, 2.0)
+        _answers(running, A, 0.4, 2, 29.0)
+        call = Call("openai", "POST", "", "/chat/completions", model="m", route=route)
+        return Counter(running.selector.plan(ALL, 31.0, call=call)[0][0].name for _ in range(50))
+
+    assert set(went(Route.INFERENCE)) == {"b", "c"}
+    assert set(went(Route.GATEWAY)) == {"a"}
+
+
+def test_without_probes_calls_find_out_where_the_others_are_one_by_one() -> None:
+    running = Running(A, B, C, probing=False)
+    went = []
+    for n in range(40):
+        first = running.selector.plan(running.endpoints, float(n))[0][0]
+        went.append(first.name)
+        running.selector.record(Outcome(first, rtt_s={"a": 0.05, "b": 0.08, "c": 0.01}[first.name]), float(n))
+    assert went[:10] == ["a"] * 10 and went.count("b") == 1 and went[-15:] == ["c"] * 15

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgeclient import SettingsError
+from edgeclient import Edge, SettingsError
 from edgeclient.settings import SETTINGS, Cache, Endpoint, Key, Settings, load
 from edgeclient.values import Route
 
@@ -195,6 +195,14 @@ def test_the_forms_of_models(said: Any, resolved: Any) -> None:
     assert load({"endpoints": [Endpoint(FRA, key="none", models=said)]})[1][0].models == resolved
 
 
+@pytest.mark.parametrize(("said", "expected"), [(None, None), ("off", None), (0.5, 0.5), ("3", 3.0)])
+def test_the_forms_of_a_dead_path(said: Any, expected: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load({"dead_path_s": said})[0].dead_path_s == expected
+    if isinstance(said, str):
+        monkeypatch.setenv("EDGECLIENT_DEAD_PATH_S", said)
+        assert load({})[0].dead_path_s == expected
+
+
 def test_routes_that_an_endpoint_serves() -> None:
     endpoints = [Endpoint(FRA, key="none", route="inference"), Endpoint(BOM, key="none", models=["b"])]
     settings, resolved = load({"endpoints": endpoints, "routes": {"a": "inference", "b": "gateway", "c": "direct"}})
@@ -271,3 +279,18 @@ def test_settings_are_frozen(made: Any) -> None:
 
 def test_every_setting_is_described() -> None:
     assert list(SETTINGS) == [field.name for field in dataclasses.fields(Settings)]
+
+
+def test_regions_limit_where_calls_go() -> None:
+    endpoints = [
+        Endpoint("https://fra.example.com/v1", key="none", region="EU"),
+        Endpoint("https://nyc.example.com/v1", key="none", region="us"),
+    ]
+    edge = Edge(endpoints=endpoints, allow_regions=["eu"])
+    assert [e.name for e in edge.policies.candidates.of("openai", "gpt-4o", Route.GATEWAY)] == ["fra.example.com"]
+    assert edge.policies.candidates.origin == "never"
+    assert Edge(endpoints=endpoints, allow_regions=["eu", "origin"]).policies.candidates.origin == "last"
+    with pytest.raises(
+        SettingsError, match=r"argument allow_regions: allow_regions is de, .* \(their regions: EU, us\)"
+    ):
+        Edge(endpoints=endpoints, allow_regions=["de"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeclient.attempts import retry_after_s
+from edgeclient.pops.limits import exhausted_s, processing_s, retry_after_s
 from edgeclient.values import Reply
 
 DATE = email.utils.formatdate(1_700_000_060, usegmt=True).encode()
@@ -33,6 +33,34 @@ DATE = email.utils.formatdate(1_700_000_060, usegmt=True).encode()
 )
 def test_the_pause_an_answer_asks_for(headers: list[tuple[bytes, bytes]], expected: float | None) -> None:
     assert retry_after_s(Reply(429, headers), 1_700_000_000.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], None),
+        ([(b"x-ratelimit-remaining-requests", b"3"), (b"x-ratelimit-reset-requests", b"9s")], None),
+        ([(b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"1m2.5s")], 62.5),
+        ([(b"x-ratelimit-remaining-tokens", b"0"), (b"x-ratelimit-reset-tokens", b"20ms")], 0.02),
+        (
+            [
+                (b"anthropic-ratelimit-requests-remaining", b"0"),
+                (b"anthropic-ratelimit-requests-reset", b"2023-11-14T22:14:00Z"),
+            ],
+            40.0,
+        ),
+        ([(b"x-ratelimit-remaining-requests", b"0")], None),
+        ([(b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"soon")], None),
+        ([(b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"1..2s")], None),
+    ],
+)
+def test_a_rate_limit_is_read_before_it_bites(headers: list[tuple[bytes, bytes]], expected: float | None) -> None:
+    assert exhausted_s(Reply(200, headers), 1_700_000_000.0) == expected
+
+
+@pytest.mark.parametrize(("said", "expected"), [(b"412", 0.412), (b"-3", 0.0), (b"soon", None), (b"", None)])
+def test_the_models_own_time(said: bytes, expected: float | None) -> None:
+    assert processing_s(Reply(200, [(b"openai-processing-ms", said)])) == expected
 
 
 DATES = st.from_regex(

@@ -1,0 +1,136 @@
+"""One run: a rule serves the traffic of all clients through edgeclient's own `attempts` under its virtual runtime."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edgeclient import attempts
+from edgeclient.attempts import Budget, Trace
+from edgeclient.runtime.virtual import VirtualRuntime, World
+from edgeclient.values import Call, Endpoint, Route
+
+from .data import Paths
+from .network import Asked, Site, View, kinds
+from .weather import Weather
+
+_ATTEMPTS, _CONNECT_S = 3, 1.0
+
+
+class Dialect:
+    """Stands for the API in these calls: what was asked plays no part here."""
+
+    name = "simulated"
+    closing = b""
+
+
+class Rule(Protocol):
+    """What a rule of selection has to be: the surface of edgeclient's own `Selector`."""
+
+    def plan(self, candidates: Any, now: float, *, again: bool = False, call: Call | None = None) -> Any: ...
+    def starting(self, endpoint: Endpoint) -> None: ...
+    def ended(self, endpoint: Endpoint) -> None: ...
+    def record(self, outcome: Any, now: float) -> None: ...
+    def due(self, now: float) -> Any: ...
+    def probing(self, endpoints: Any, now: float) -> None: ...
+    def probed(self, endpoint: Endpoint, rtts_s: Any, now: float, took_s: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a rule is made: what it may know of its client before the first call."""
+
+    endpoints: tuple[Endpoint, ...]
+    chance: random.Random
+    client: int
+    paths: Paths
+    view: View
+
+
+Make = Callable[[Setting], Rule]
+
+
+@dataclass
+class Run:
+    """What came of it."""
+
+    asked: list[Asked]
+    went: list[tuple[int, float, int]]  # client, time, PoP that answered
+    probes: int
+    length_s: float
+    weather: Weather
+    inference: bool
+
+    def of(self, client: int) -> list[Asked]:
+        """The requests of one client."""
+        return [asked for asked in self.asked if asked.client == client]
+
+
+def traffic(kind: str, seed: int, clients: int, length_s: float) -> list[Asked]:
+    """The requests of all clients, in order of time, each with its luck."""
+    chance = random.Random(f"traffic {kind} {seed}")
+    _, usual = kinds()[kind]
+    found = []
+    for client in range(clients):
+        rate = usual * chance.lognormvariate(0, 0.5)
+        now = chance.expovariate(rate)
+        while now < length_s:
+            tail = 4.0 if chance.random() < 0.01 else 1.0
+            central_s = tail * chance.lognormvariate(math.log(0.45), 0.35)
+            luck = tuple(chance.random() for _ in range(4))
+            found.append(Asked(0, client, now, central_s, luck))
+            now += chance.expovariate(rate)
+    found.sort(key=lambda asked: asked.at)
+    for number, asked in enumerate(found):
+        asked.number = number
+    return found
+
+
+def run(kind: str, make: Make, seed: int, paths: Paths, length_s: float, *, fast: bool) -> Run:
+    """Serve a kind's traffic by a rule. `fast`: it notices dead connections by unacknowledged bytes."""
+    inference, _ = kinds()[kind]
+    weather = Weather(seed, paths.clients, paths.pops, length_s)
+    site, world = Site(paths, weather, inference=inference), World()
+    endpoints = tuple(Endpoint(str(p), f"https://pop{p}.example.com/v1") for p in range(paths.pops))
+    views = [View(site, c, fast=fast) for c in range(paths.clients)]
+    rules = [
+        make(Setting(endpoints, random.Random(f"rule {seed} {c}"), c, paths, views[c])) for c in range(paths.clients)
+    ]
+    runtimes = [VirtualRuntime(world, view, connect_s=_CONNECT_S) for view in views]
+    asked = traffic(kind, seed, paths.clients, length_s)
+    went: list[tuple[int, float, int]] = []
+    for one in asked:
+        client = one.client
+        world.at(one.at, _serve(one, rules[client], runtimes[client], views[client], endpoints, went, inference))
+    world.run()
+    return Run(asked, went, sum(view.probes for view in views), length_s, weather, inference)
+
+
+async def _serve(
+    asked: Asked, rule: Any, rt: VirtualRuntime, view: View, endpoints: tuple[Endpoint, ...], went: Any, inference: bool
+) -> None:
+    call = Call(
+        "openai", "POST", "", "/chat/completions", model="m", route=Route.INFERENCE if inference else Route.GATEWAY,
+        idempotent=True, dialect=_DIALECT, keeps_origin=False,
+    )  # fmt: skip
+    view.asked[id(call)] = asked
+    due = rule.due(rt.now())
+    if due and rt.probe(due, lambda endpoint, rtts, took_s: rule.probed(endpoint, rtts, rt.now(), took_s)):
+        rule.probing(due, rt.now())
+    planned = attempts.plan(call, endpoints, rule, "never", rt.now())
+    budget, trace = Budget(_ATTEMPTS, math.inf, _CONNECT_S), Trace()
+    try:
+        reply = await attempts.send(call, planned, rule, budget, rt, trace)
+    except Exception:
+        return
+    finally:
+        del view.asked[id(call)]
+    if reply.status == 200:
+        asked.took_s = rt.now() - asked.at
+        went.append((asked.client, rt.now(), int(trace.endpoint.name)))
+
+
+_DIALECT: Any = Dialect()

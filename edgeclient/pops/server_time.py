@@ -1,0 +1,113 @@
+"""How long an endpoint takes beside the path, and when that is no longer what it was: a log-scale CUSUM. Pure.
+
+Server time is time to the answer's head, less opening a connection, less one round trip, less what the server says its
+model took. Its spread (hundreds of milliseconds for a central model) buries differences between paths, so it does not rank
+endpoints; it only tells that one has become slow, against its own past. On a linear scale a heavy tail of token times would
+raise false alarms, hence logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+_MODES = 8  # (model, streamed) pairs an endpoint remembers; further ones push the oldest out
+_LEARNED = 5  # samples before a mode has a level to depart from
+_MEMORY = 32  # samples after which an old one has lost two thirds of its weight
+_SPREAD = 0.05  # the least spread of ln(server time): a quiet server does not make 5 % an alarm
+_LOW, _HIGH, _DRIFT = -2.0, 4.0, 1.0  # one outlier adds at most 3, an ordinary answer takes 1 off
+_ALARM, _ALARM_CENTRAL = 5.0, 9.0  # two gross outliers in a row; four where a central model's tail is in the figure
+_BUSY = 3.2  # more than one outlier can add: from here on slow answers are no luck any more
+_FIRST_S, _LONGEST_S = 45.0, 600.0
+
+
+class _Mode:
+    """The usual server time of one model in one mode: the level and the spread of its logarithm."""
+
+    __slots__ = ("level", "seen", "spread")
+
+    def __init__(self) -> None:
+        self.seen, self.level, self.spread = 0, 0.0, 0.0
+
+    def departure(self, log_s: float) -> float | None:
+        """How many spreads above its level; None while the level is being learned."""
+        return (log_s - self.level) / max(self.spread, _SPREAD) if self.seen >= _LEARNED else None
+
+    def learn(self, log_s: float) -> None:
+        self.seen += 1
+        step = log_s - self.level
+        if self.seen > _LEARNED:  # an outlier moves the level as far as an ordinary departure would
+            bound = 2 * max(self.spread, _SPREAD)
+            step = max(-bound, min(bound, step))
+        weight = 1 / min(self.seen, _MEMORY)
+        self.level += weight * step
+        if self.seen > 1:
+            self.spread += weight * (1.25 * abs(step) - self.spread)
+
+
+class ServerTime:
+    """The server time of one endpoint, and the cost it has while it is slow. All in seconds."""
+
+    __slots__ = ("_at", "_excess", "_last", "_modes", "_penalty_s", "_sum", "cost_s", "until")
+
+    def __init__(self) -> None:
+        self._modes: dict[tuple[str, bool], _Mode] = {}
+        self._excess: tuple[float, ...] = ()  # of the last three answers
+        self._last: float | None = None
+        self._at = float("-inf")
+        self._sum = 0.0
+        self._penalty_s = 0.0  # the length of the last penalty; 0 after a good answer
+        self.cost_s = 0.0  # what a call costs here beyond the path
+        self.until = 0.0  # when that cost ends, and one call may try again
+
+    @property
+    def last_s(self) -> float | None:
+        """The last answer's."""
+        return self._last
+
+    def usual_s(self, model: str, streamed: bool) -> float | None:
+        """What is usual for a model; None while that is being learned."""
+        mode = self._modes.get((model, streamed))
+        return math.exp(mode.level) if mode is not None and mode.seen >= _LEARNED else None
+
+    def add(self, seconds: float, model: str, streamed: bool, now: float, *, central: bool = False) -> None:
+        """Learn from one answer; slow ones in a row give the endpoint a cost for a while."""
+        seconds = max(seconds, 1e-4)
+        mode = self._mode(model, streamed)
+        log_s = math.log(seconds)
+        departure = mode.departure(log_s)
+        self._last, self._at = seconds, now
+        if departure is not None:
+            self._excess = (*self._excess[-2:], seconds - math.exp(mode.level))
+            self._judge(departure, _ALARM_CENTRAL if central else _ALARM, now)
+        mode.learn(log_s)
+
+    def _mode(self, model: str, streamed: bool) -> _Mode:
+        key = (model, streamed)
+        mode = self._modes.get(key)
+        if mode is None:
+            if len(self._modes) >= _MODES:
+                del self._modes[next(iter(self._modes))]
+            mode = self._modes[key] = _Mode()
+        return mode
+
+    def _judge(self, departure: float, alarm: float, now: float) -> None:
+        if departure < 1.0 and now >= self.until:
+            self.cost_s = self._penalty_s = 0.0  # as it was: what went before is forgiven
+        self._sum = max(0.0, self._sum + max(_LOW, min(_HIGH, departure)) - _DRIFT)
+        if self._sum > alarm:
+            self._sum = alarm - 2.0  # the next slow answer is enough
+            if now >= self.until:
+                self._penalty_s = min(self._penalty_s * 2, _LONGEST_S) or _FIRST_S
+                self.until = now + self._penalty_s
+            self.cost_s = max(0.0, statistics.median(self._excess))
+
+    def excess_at(self, now: float, memory_s: float) -> float:
+        """How much longer than usual the last answer took, if that is more than luck; faded by its age."""
+        if self._sum < _BUSY or now - self._at > 5 * memory_s:
+            return 0.0
+        return max(0.0, self._excess[-1]) * math.exp((self._at - now) / memory_s)
+
+    def cost_at(self, now: float) -> float:
+        """The cost now: none once its time is over, so that a call tries again."""
+        return self.cost_s if now < self.until else 0.0

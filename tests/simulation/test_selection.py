@@ -1,0 +1,113 @@
+"""The simulator of selection itself: the same seed gives the same world, the oracle knows best, rules do what they say."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from world import data
+from world.data import Paths
+from world.figures import figures
+from world.network import kinds
+from world.rules import RULES, LiteLLM, MongoDB, PeakEwma
+from world.running import Setting, run
+
+from edgeclient.values import Endpoint, Failure, Outcome
+
+MINUTES = 10.0
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SMALL = data.continents(3, clients=8, pops=5)
+A, B = Endpoint("0"), Endpoint("1")
+
+
+def _figures(kind: str, rule: str, paths: Paths = SMALL, seed: int = 1) -> dict[str, float]:
+    oracle, mine = (run(kind, RULES[name], seed, paths, MINUTES * 60, fast=True) for name in ("oracle", rule))
+    return figures(mine, oracle, paths)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_a_seed_gives_the_same_figures_again(kind: str) -> None:
+    assert _figures(kind, "edgeclient") == _figures(kind, "edgeclient")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_rule_is_better_than_knowing_everything(rule: str) -> None:
+    found = _figures("gateway", rule)
+    assert found["mean"] >= 0.999 and found["p50"] >= 0.97
+
+
+def test_every_rule_meets_the_same_luck() -> None:
+    runs = [run("inference", RULES[name], 2, SMALL, 300.0, fast=True) for name in ("random", "edgeclient")]
+    told = [[(asked.at, asked.central_s, asked.luck) for asked in one.asked] for one in runs]
+    assert told[0] == told[1] and len(told[0]) > 200
+
+
+def test_edgeclient_is_near_the_oracle_and_cheap() -> None:
+    found = _figures("gateway", "edgeclient", data.planetlab())
+    assert found["mean"] < 1.2 and found["wasted"] <= 4 and found["probes"] < 130 * 90 / MINUTES
+
+
+def test_without_probes_none_are_sent() -> None:
+    assert _figures("gateway", "edgeclient_unprobed")["probes"] == 0
+
+
+def _setting(seed: int = 1) -> Setting:
+    nothing: Any = None
+    return Setting((A, B), random.Random(seed), 0, nothing, nothing)
+
+
+def test_litellm_locks_out_what_was_slow_once() -> None:
+    rule = LiteLLM(_setting())
+    rule.record(Outcome(A, Failure.CONNECT_TIMEOUT, took_s=1.0), 0.0)
+    for now in range(200):
+        rule.record(Outcome(B, took_s=0.9), float(now))
+        assert rule.plan((A, B), float(now))[0][0] is B
+
+
+def test_mongodb_spreads_within_its_window_and_not_beyond() -> None:
+    rule = MongoDB(_setting())
+    rule.probed(A, [0.010], 0.0, 0.01)
+    rule.probed(B, [0.024], 0.0, 0.01)
+    assert {rule.plan((A, B), 1.0)[0][0] for _ in range(50)} == {A, B}
+    rule.probed(B, [0.200], 10.0, 0.01)
+    assert {rule.plan((A, B), 11.0)[0][0] for _ in range(50)} == {A}
+
+
+def test_a_peak_replaces_the_average_at_once_and_decays() -> None:
+    peak = PeakEwma()
+    peak.add(0.1, 0.0)
+    peak.add(2.0, 1.0)
+    assert peak.now(1.0) == 2.0 and peak.now(11.0) == pytest.approx(2.0 / 2.718, rel=0.01)
+
+
+def test_a_world_from_a_file(tmp_path: Path) -> None:
+    good = {"rtt_ms": [[10.0, 20.0]], "mdev_ms": [[1.0, 1.0]], "leg_ms": [5.0, 5.0]}
+    numpy.savez(tmp_path / "w.npz", **{name: numpy.array(value) for name, value in good.items()})
+    assert data.load(tmp_path / "w.npz").rtt_s == [[0.01, 0.02]]
+    for broken in ({"leg_ms": [5.0]}, {"rtt_ms": [[-1.0, 20.0]]}):
+        numpy.savez(tmp_path / "b.npz", **{name: numpy.array(value) for name, value in {**good, **broken}.items()})
+        with pytest.raises(ValueError, match=r"b\.npz"):
+            data.load(tmp_path / "b.npz")
+
+
+def test_the_command_writes_figures_and_a_picture(tmp_path: Path) -> None:
+    out, picture = tmp_path / "out.json", tmp_path / "out.svg"
+    command = [sys.executable, str(BENCHMARKS / "selection.py"), "--world", "hubs", "--seeds", "1", "--minutes", "5"]
+    options = ["--kinds", "gateway", "--rules", "edgeclient,mongodb", "--json", str(out), "--picture", str(picture)]
+    said = subprocess.run([*command, *options], capture_output=True, text=True, check=True).stdout
+    row = json.loads(out.read_text())["kinds"]["gateway"]["edgeclient"]
+    assert set(row) == {"mean", "p50", "p99", "slow", "wasted", "back_s", "switches", "probes"}
+    assert "emulated" in said and picture.read_text().startswith("<svg")
+
+
+def test_an_unknown_rule_is_named() -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "selection.py"), "--rules", "x"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "unknown rule 'x'" in done.stderr
