@@ -40,8 +40,6 @@ def measured(selector: Selector, candidates: tuple[Endpoint, ...], calls: int, c
         for n in range(_BLOCK):
             now = float(block * _BLOCK + n)
             first = selector.plan(candidates, now, call=call)[0][0]
-            selector.starting(first)
-            selector.ended(first)
             rtt_s = far_s[first.name] + noise[n]
             selector.record(Outcome(first, rtt_s=rtt_s, took_s=took[n], call=call), now)
         blocks.append((time.process_time() - began) / _BLOCK)

@@ -99,14 +99,11 @@ async def _attempt(
     began = rt.now()
     reply: Reply | None = None
     error: BaseException | None = None
-    selector.starting(endpoint)
     try:
         reply = await rt.send(call, endpoint, connect_s)
         failure = judge(call, endpoint, reply)
     except AttemptFailed as failed:
         failure, error = failed.failure, failed.error
-    finally:
-        selector.ended(endpoint)
     status = reply.status if reply is not None else 0
     trace.add(endpoint, failure.value if failure else "ok", status)
     now = rt.now()

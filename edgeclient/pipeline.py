@@ -57,7 +57,7 @@ def classify(request: Request, edge: Policies) -> Call:
     """Step 1: what is asked, which way it goes, and whether the cache may answer. Never raises on odd requests."""
     found = dialect_of(request.method, request.path)
     body = _object(request.body) if found is not None and request.sdk in ("", found[0]) else None
-    retry, idempotent = _sdk_words(request)
+    retry, idempotent, says = _words(request)
     own = not request.fixed and (request.default_origin or request.origin in edge.origins)
     if found is None or body is None:
         live = True if request.live is None else request.live
@@ -68,7 +68,7 @@ def classify(request: Request, edge: Policies) -> Call:
     model = str(body.get("model", ""))
     streamed = body.get("stream") is True
     route = routes.route_of(model, edge.settings.routes) if own and edge.endpoints else Route.DIRECT
-    said = controls.read(request.headers) if edge.store is not None else controls.DEFAULT
+    said = controls.read(request.headers) if says and edge.store is not None else controls.DEFAULT
     digest = credential_digest(request.headers) if edge.store is not None else ""
     key = ""
     if digest and (said.store or said.lookup):
@@ -342,12 +342,14 @@ def _object(body: bytes) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
-def _sdk_words(request: Request) -> tuple[int, bool]:
-    """Which retry of the SDK this is, and whether the caller gave an idempotency key."""
-    retry, idempotent = 0, False
+def _words(request: Request) -> tuple[int, bool, bool]:
+    """Which retry of the SDK this is, whether the caller gave an idempotency key, and whether a word about caching."""
+    retry, idempotent, says = 0, False, False
     for name, value in request.headers:
-        if name == "x-stainless-retry-count" and value.isdecimal() and len(value) < 4:
-            retry = int(value)
+        if name == "x-stainless-retry-count":
+            retry = int(value) if value.isdecimal() and len(value) < 4 else 0
         elif name == "idempotency-key":
             idempotent = True
-    return retry, idempotent
+        elif name == "cache-control":
+            says = True
+    return retry, idempotent, says

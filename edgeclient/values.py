@@ -207,12 +207,16 @@ class Reply:
     notes: Notes | None = None
     _named: dict[bytes, bytes] | None = None
 
-    def header(self, name: bytes) -> str:
-        """The first value of a header, or "". `name` is lower case."""
+    @property
+    def named(self) -> dict[bytes, bytes]:
+        """The first value of each header, by its name in lower case."""
         if self._named is None:
             self._named = {key.lower(): said for key, said in reversed(self.headers)}
-        said = self._named.get(name)
-        return "" if said is None else said.decode("latin-1")
+        return self._named
+
+    def header(self, name: bytes) -> str:
+        """The first value of a header, or "". `name` is lower case."""
+        return self.named.get(name, b"").decode("latin-1")
 
 
 @value

@@ -11,13 +11,28 @@ from typing import Any, Protocol
 from edgeclient import attempts
 from edgeclient.attempts import Budget, Trace
 from edgeclient.runtime.virtual import VirtualRuntime, World
-from edgeclient.values import Call, Endpoint, Route
+from edgeclient.values import Call, Endpoint, Reply, Route
 
 from .data import Paths
 from .network import Asked, Site, View, kinds
 from .weather import Weather
 
 _ATTEMPTS, _CONNECT_S = 3, 1.0
+
+
+class CountingRuntime(VirtualRuntime):
+    """Tells a rule which attempts are under way, as those that count them want to know."""
+
+    def __init__(self, world: World, view: View, rule: Any) -> None:
+        super().__init__(world, view, connect_s=_CONNECT_S)
+        self._rule = rule
+
+    async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
+        self._rule.starting(endpoint)
+        try:
+            return await super().send(call, endpoint, connect_s)
+        finally:
+            self._rule.ended(endpoint)
 
 
 class Dialect:
@@ -28,11 +43,9 @@ class Dialect:
 
 
 class Rule(Protocol):
-    """What a rule of selection has to be: the surface of edgeclient's own `Selector`."""
+    """What a rule of selection has to be: the surface of edgeclient's own `Selector`. Baselines count attempts besides."""
 
     def plan(self, candidates: Any, now: float, *, again: bool = False, call: Call | None = None) -> Any: ...
-    def starting(self, endpoint: Endpoint) -> None: ...
-    def ended(self, endpoint: Endpoint) -> None: ...
     def record(self, outcome: Any, now: float) -> None: ...
     def due(self, now: float) -> Any: ...
     def probing(self, endpoints: Any, now: float) -> None: ...
@@ -99,7 +112,12 @@ def run(kind: str, make: Make, seed: int, paths: Paths, length_s: float, *, fast
     rules = [
         make(Setting(endpoints, random.Random(f"rule {seed} {c}"), c, paths, views[c])) for c in range(paths.clients)
     ]
-    runtimes = [VirtualRuntime(world, view, connect_s=_CONNECT_S) for view in views]
+    runtimes = [
+        CountingRuntime(world, view, rule)
+        if hasattr(rule, "starting")
+        else VirtualRuntime(world, view, connect_s=_CONNECT_S)
+        for view, rule in zip(views, rules, strict=True)
+    ]
     asked = traffic(kind, seed, paths.clients, length_s)
     went: list[tuple[int, float, int]] = []
     for one in asked:

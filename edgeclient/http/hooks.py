@@ -14,12 +14,14 @@ from typing import Any
 from .. import noting
 
 
+@functools.cache
 def _sending() -> Any:
     from . import sending
 
     return sending
 
 
+@functools.cache
 def _models() -> Any:
     from ..front import models
 

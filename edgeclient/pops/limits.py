@@ -20,8 +20,9 @@ _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def exhausted_s(reply: Reply, wall_s: float) -> float | None:
     """For how many seconds an endpoint that has just answered has nothing left to give; None while it has."""
+    named = reply.named
     for remaining, reset in _LIMITS:
-        if reply.header(remaining) == "0":
+        if named.get(remaining) == b"0":
             return _until_s(reply.header(reset), wall_s)
     return None
 
@@ -38,9 +39,11 @@ def _until_s(said: str, wall_s: float) -> float | None:
 
 def processing_s(reply: Reply) -> float | None:
     """How long the server says that the model took, in seconds; None when it does not say."""
-    said = reply.header(b"openai-processing-ms")
+    said = reply.named.get(b"openai-processing-ms")
+    if said is None:
+        return None
     try:
-        return max(0.0, float(said) / 1e3) if said else None
+        return max(0.0, float(said) / 1e3)
     except ValueError:
         return None
 

@@ -6,8 +6,6 @@ by a few milliseconds when the server thinks. Minima, never means, rank endpoint
 
 from __future__ import annotations
 
-import math
-
 _SAMPLES = 3  # the minimum of the last three follows a change within five calls and shrugs off a single slow one
 _SLACK_S = 0.005  # delayed acknowledgements lift the smoothed figure by up to this much
 _ABSURD_S = 60.0  # no path takes a minute: a clock jumped, or a unit is wrong
@@ -31,7 +29,7 @@ class RttWindow:
 
     def add(self, rtt_s: float, now: float) -> None:
         """Take a sample; one that no path can have is ignored."""
-        if not 0 < rtt_s < _ABSURD_S or math.isnan(rtt_s):
+        if not 0 < rtt_s < _ABSURD_S:
             return
         self._samples = (*self._samples[1 - _SAMPLES :], rtt_s)
         self._estimate = min(self._samples)

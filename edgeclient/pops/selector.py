@@ -60,7 +60,6 @@ class _Track:
         "leads",
         "leaves_above",
         "moves_below",
-        "pending",
         "pop",
         "probe_at",
         "ranked_s",
@@ -81,7 +80,7 @@ class _Track:
         self.ranked_s: float | None = None  # the estimate they rest on
         self.leads = False  # it is the first in one of them
         self.leaves_above, self.moves_below = float("inf"), 0.0  # estimates at which a first place changes hands
-        self.calls = self.failures = self.pending = 0
+        self.calls = self.failures = 0
         self.pop = ""
 
     def moved(self) -> bool:
@@ -223,16 +222,6 @@ class Selector:
         track = self._track(endpoint)
         return track.cost(now) + track.server.excess_at(now, _LOAD_MEMORY_S)
 
-    def starting(self, endpoint: Endpoint) -> None:
-        """An attempt is under way; `ended` follows, whatever becomes of it."""
-        with self._lock:
-            self._track(endpoint).pending += 1
-
-    def ended(self, endpoint: Endpoint) -> None:
-        """An attempt is over."""
-        with self._lock:
-            self._track(endpoint).pending -= 1
-
     def record(self, outcome: Outcome, now: float) -> None:
         """Learn from one attempt."""
         with self._lock:
@@ -260,7 +249,7 @@ class Selector:
             self._version += 1
         costs = track.server.cost_s
         call, rtt_s = outcome.call, track.rtt.estimate()
-        if call is not None and rtt_s is not None:
+        if call is not None and rtt_s is not None and len(self._tracks) > 1:  # alone it is taken, slow or not
             path_s = rtt_s * (3 if outcome.cold else 1)  # TCP and TLS 1.3 take a round trip each
             server_s = outcome.took_s - path_s - (outcome.processing_s or 0.0)
             track.server.add(server_s, call.model, call.streamed, now, central=call.route is not Route.INFERENCE)
@@ -317,10 +306,8 @@ class Selector:
             return tuple(self._status(endpoint, total, now) for endpoint in self._endpoints)
 
     def after_fork(self) -> None:
-        """In a forked child: a new lock and nothing under way; what was measured stays."""
+        """In a forked child: a new lock; what was measured stays."""
         self._lock = threading.Lock()
-        for track in self._tracks.values():
-            track.pending = 0
 
     def _track(self, endpoint: Endpoint) -> _Track:
         track = self._tracks.get(endpoint.name)

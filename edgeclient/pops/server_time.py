@@ -27,22 +27,21 @@ class _Mode:
     __slots__ = ("level", "seen", "spread")
 
     def __init__(self) -> None:
-        self.seen, self.level, self.spread = 0, 0.0, 0.0
+        self.seen, self.level, self.spread = 0, 0.0, _SPREAD
 
-    def departure(self, log_s: float) -> float | None:
-        """How many spreads above its level; None while the level is being learned."""
-        return (log_s - self.level) / max(self.spread, _SPREAD) if self.seen >= _LEARNED else None
-
-    def learn(self, log_s: float) -> None:
+    def take(self, log_s: float) -> float | None:
+        """How many spreads an answer is above the level, which learns from it; None while that is being learned."""
         self.seen += 1
-        step = log_s - self.level
-        if self.seen > _LEARNED:  # an outlier moves the level as far as an ordinary departure would
-            bound = 2 * max(self.spread, _SPREAD)
-            step = max(-bound, min(bound, step))
-        weight = 1 / min(self.seen, _MEMORY)
+        step, weight = log_s - self.level, 1 / min(self.seen, _MEMORY)
+        departure = None
+        if self.seen > _LEARNED:
+            departure = step / self.spread
+            if departure > 2 or departure < -2:  # an outlier moves the level as far as an ordinary departure would
+                step = 2 * self.spread if departure > 0 else -2 * self.spread
         self.level += weight * step
         if self.seen > 1:
-            self.spread += weight * (1.25 * abs(step) - self.spread)
+            self.spread = max(_SPREAD, self.spread + weight * (1.25 * abs(step) - self.spread))
+        return departure
 
 
 class ServerTime:
@@ -73,22 +72,18 @@ class ServerTime:
     def add(self, seconds: float, model: str, streamed: bool, now: float, *, central: bool = False) -> None:
         """Learn from one answer; slow ones in a row give the endpoint a cost for a while."""
         seconds = max(seconds, 1e-4)
-        mode = self._mode(model, streamed)
-        log_s = math.log(seconds)
-        departure = mode.departure(log_s)
+        mode = self._modes.get((model, streamed)) or self._mode(model, streamed)
+        level = mode.level
+        departure = mode.take(math.log(seconds))
         self._last, self._at = seconds, now
-        if departure is not None:
-            self._excess = (*self._excess[-2:], seconds - math.exp(mode.level))
+        if departure is not None and (departure > _DRIFT or self._sum or self.cost_s):  # else it is as it was
+            self._excess = (*self._excess[-2:], seconds - math.exp(level))
             self._judge(departure, _ALARM_CENTRAL if central else _ALARM, now)
-        mode.learn(log_s)
 
     def _mode(self, model: str, streamed: bool) -> _Mode:
-        key = (model, streamed)
-        mode = self._modes.get(key)
-        if mode is None:
-            if len(self._modes) >= _MODES:
-                del self._modes[next(iter(self._modes))]
-            mode = self._modes[key] = _Mode()
+        if len(self._modes) >= _MODES:
+            del self._modes[next(iter(self._modes))]
+        mode = self._modes[model, streamed] = _Mode()
         return mode
 
     def _judge(self, departure: float, alarm: float, now: float) -> None:
