@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+from pydantic_core import from_json
+
 from ..values import Call, Entry, Json, RawHeaders
 
 _compact = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
@@ -75,7 +77,7 @@ def _dumps(value: Json) -> bytes:
 
 def _object(body: bytes) -> Json | None:
     try:
-        value = json.loads(body)
+        value = from_json(body)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
