@@ -79,5 +79,8 @@ def _object(body: bytes) -> Json | None:
     try:
         value = from_json(body)
     except ValueError:
-        return None
+        try:
+            value = json.loads(body)  # takes a little more: half a surrogate pair, say
+        except ValueError:
+            return None
     return value if isinstance(value, dict) else None
