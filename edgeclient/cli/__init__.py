@@ -21,6 +21,7 @@ __all__ = ["main"]
 _EPILOG = """\
 edgeclient demo                          the demonstration on this machine, about half a minute, no key needed
 edgeclient demo --live                   a few questions with your own settings and keys; asks before it spends
+edgeclient probe                         where your endpoints are, measured now; no key is sent, nothing is spent
 """
 
 
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ..lab import LabError
 
     try:
-        return _demo(arguments)
+        return _probe(arguments) if arguments.command == "probe" else _demo(arguments)
     except (EdgeError, LabError, _CannotError) as error:
         print(f"edgeclient: {error}", file=sys.stderr)
         return 2
@@ -80,6 +81,17 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument(
         "--anthropic-model", default="claude-sonnet-4-6", metavar="NAME", help="default: claude-sonnet-4-6"
     )
+    probe = commands.add_parser(
+        "probe",
+        help="measure where the endpoints are",
+        description="Measures the round-trip time to each endpoint by TCP connects (or unpaid GETs, where the settings say "
+        "so), and prints the nearest first. No key is sent and nothing is spent.",
+    )
+    probe.add_argument(
+        "urls", nargs="*", metavar="URL", help="what to measure (default: the endpoints of your settings)"
+    )
+    probe.add_argument("--rounds", type=_count, default=3, metavar="N", help="rounds of three samples (default: 3)")
+    probe.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return parser
 
 
@@ -101,6 +113,12 @@ def _price(text: str) -> float:
     if not 0 <= price < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no price; give the cost of a million tokens, as in 2.50")
     return price
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    from . import probing
+
+    return probing.run(arguments.urls, arguments.rounds, as_json=arguments.json)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,76 @@
+"""`edgeclient probe`: where the endpoints are, measured now. Opens connections; sends no key and no paid call."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from ..errors import SettingsError
+from ..http import sockets
+from ..pops.prober import Prober, RttSource
+from ..settings import load
+from ..values import Endpoint
+
+
+@dataclass
+class Measured:
+    """The samples of one endpoint, in milliseconds."""
+
+    endpoint: Endpoint
+    rtts_ms: list[float] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values; times are None when it could not be reached."""
+        reached = bool(self.rtts_ms)
+        return {
+            "name": self.endpoint.name,
+            "url": self.endpoint.shown(),
+            "rtt_ms": round(min(self.rtts_ms), 3) if reached else None,
+            "median_ms": round(statistics.median(self.rtts_ms), 3) if reached else None,
+            "samples": len(self.rtts_ms),
+        }
+
+
+def run(urls: Sequence[str], rounds: int, *, as_json: bool) -> int:
+    """Measure and print, nearest first; the exit status: 1 when nothing could be reached. Raises SettingsError."""
+    endpoints, source = _given(urls) if urls else _of_settings()
+    found = {endpoint.name: Measured(endpoint) for endpoint in endpoints}
+    prober = Prober(source, sockets.kernel_rtt)
+    for _ in range(rounds):
+        prober.run(endpoints, lambda endpoint, rtts_s, _: found[endpoint.name].rtts_ms.extend(s * 1e3 for s in rtts_s))
+    rows = sorted((one.as_dict() for one in found.values()), key=lambda row: (row["rtt_ms"] is None, row["rtt_ms"]))
+    print(json.dumps({"rtt_source": source, "endpoints": rows}, indent=1) if as_json else _table(rows))
+    return 0 if any(row["samples"] for row in rows) else 1
+
+
+def _of_settings() -> tuple[tuple[Endpoint, ...], RttSource]:
+    settings, endpoints = load({})
+    if not endpoints:
+        raise SettingsError(
+            "no endpoints are set; give their URLs (edgeclient probe https://fra.example.com/v1 ...), or set them in "
+            "EDGECLIENT_ENDPOINTS or edgeclient.toml"
+        )
+    return endpoints, settings.rtt_source
+
+
+def _given(urls: Sequence[str]) -> tuple[tuple[Endpoint, ...], RttSource]:
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError(f"argument {url!r}: give an http(s) URL with a host, as in https://fra.example.com/v1")
+    shown = [Endpoint("", url=url).shown() for url in dict.fromkeys(urls)]
+    return tuple(Endpoint(name, url=name) for name in shown), "auto"
+
+
+def _table(rows: Sequence[dict[str, object]]) -> str:
+    width = max(8, *(len(str(row["name"])) for row in rows))
+    lines = [f"{'endpoint':{width}}  {'RTT ms':>9}  {'median ms':>9}  samples"]
+    for row in rows:
+        if row["rtt_ms"] is None:
+            lines.append(f"{row['name']:{width}}  could not be reached")
+        else:
+            lines.append(f"{row['name']:{width}}  {row['rtt_ms']:9.2f}  {row['median_ms']:9.2f}  {row['samples']:7}")
+    return "\n".join(lines)
