@@ -14,50 +14,9 @@ from collections.abc import Sequence
 from edgeclient.pops.selector import Selector
 from edgeclient.values import UNSENT, Call, Endpoint, Failure, Outcome
 
+from .baseline import INF, Baseline, Plan
+from .resolvers import Bind, Knot, Unbound
 from .running import Make, Setting
-
-INF = math.inf
-Plan = tuple[list[Endpoint], list[Endpoint]]
-
-
-class Baseline:
-    """What the rules share: an order by a figure, calls under way, and probes at an interval where a rule has them."""
-
-    probe_every_s = INF
-
-    def __init__(self, setting: Setting) -> None:
-        self.setting, self.chance = setting, setting.chance
-        self.endpoints = setting.endpoints
-        self.pending = dict.fromkeys((e.name for e in self.endpoints), 0)
-        self._probed_at = -INF
-
-    def plan(
-        self, candidates: Sequence[Endpoint], now: float, *, again: bool = False, call: Call | None = None
-    ) -> Plan:
-        return self.order(list(candidates), now), []
-
-    def order(self, candidates: list[Endpoint], now: float) -> list[Endpoint]:
-        return sorted(candidates, key=lambda e: self.figure(e.name, now))
-
-    def figure(self, name: str, now: float) -> float:
-        raise NotImplementedError
-
-    def starting(self, endpoint: Endpoint) -> None:
-        self.pending[endpoint.name] += 1
-
-    def ended(self, endpoint: Endpoint) -> None:
-        self.pending[endpoint.name] -= 1
-
-    def record(self, outcome: Outcome, now: float) -> None: ...
-
-    def due(self, now: float) -> Sequence[Endpoint]:
-        at_home = self.probe_every_s < INF
-        return self.endpoints if at_home and now - self._probed_at >= self.probe_every_s else ()
-
-    def probing(self, endpoints: Sequence[Endpoint], now: float) -> None:
-        self._probed_at = now
-
-    def probed(self, endpoint: Endpoint, rtts_s: Sequence[float], now: float, took_s: float) -> None: ...
 
 
 class Random(Baseline):
@@ -286,74 +245,6 @@ class MapEnvoy(MapNearest):
             self.in_a_row[name] = 0
             self.times[name] += 1
             self.until[name] = now + min(300.0, 30.0 * self.times[name])
-
-
-# DNS resolvers: NLnetLabs/unbound util/rtt.c; CZ-NIC/knot-resolver lib/selection.c; isc-projects/bind9 adb.c
-
-
-class Unbound(Baseline):
-    """Any one whose retransmission time-out is within 400 ms of the best; it doubles on loss."""
-
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self.srtt = dict.fromkeys(self.pending, 0.0)
-        self.var = dict.fromkeys(self.pending, 0.094)
-        self.rto = dict.fromkeys(self.pending, 0.376)
-
-    def order(self, candidates: list[Endpoint], now: float) -> list[Endpoint]:
-        best = min(self.rto[e.name] for e in candidates)
-        shuffled = self.chance.sample(candidates, len(candidates))
-        return sorted(shuffled, key=lambda e: self.rto[e.name] if self.rto[e.name] > best + 0.4 else 0.0)
-
-    def record(self, outcome: Outcome, now: float) -> None:
-        name = outcome.endpoint.name
-        if outcome.failure:
-            self.rto[name] = min(120.0, self.rto[name] * 2)
-            return
-        delta = outcome.took_s - self.srtt[name]
-        self.srtt[name] += delta / 8
-        self.var[name] += (abs(delta) - self.var[name]) / 4
-        self.rto[name] = min(120.0, max(0.05, self.srtt[name] + 4 * self.var[name]))
-
-
-class Knot(Unbound):
-    """Unknown first, then fewest errors, then the smallest time-out; 5 % go anywhere."""
-
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self.errors = dict.fromkeys(self.pending, 0)
-        self.tried: set[str] = set()
-
-    def order(self, candidates: list[Endpoint], now: float) -> list[Endpoint]:
-        shuffled = self.chance.sample(candidates, len(candidates))
-        if self.chance.random() < 0.05:
-            return shuffled
-        return sorted(shuffled, key=lambda e: (e.name in self.tried, self.errors[e.name], self.rto[e.name]))
-
-    def record(self, outcome: Outcome, now: float) -> None:
-        super().record(outcome, now)
-        self.tried.add(outcome.endpoint.name)
-        self.errors[outcome.endpoint.name] = self.errors[outcome.endpoint.name] + 1 if outcome.failure else 0
-
-
-class Bind(Baseline):
-    """Lowest smoothed time; new ones first; all that did not answer age by 2 % with each answer."""
-
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self.srtt = {e.name: self.chance.uniform(1e-6, 32e-6) for e in self.endpoints}
-
-    def figure(self, name: str, now: float) -> float:
-        return self.srtt[name]
-
-    def record(self, outcome: Outcome, now: float) -> None:
-        name = outcome.endpoint.name
-        if outcome.failure:
-            self.srtt[name] = min(10.0, self.srtt[name] + self.chance.uniform(0, 1.0 / (1 + 10 * self.srtt[name])))
-            return
-        for other in self.srtt:
-            self.srtt[other] *= 1.0 if other == name else 0.98
-        self.srtt[name] = 0.7 * self.srtt[name] + 0.3 * outcome.took_s
 
 
 class Cassandra(Baseline):

@@ -137,7 +137,7 @@ class Selector:
             if not self._probing and len(good) > 1:
                 good = self._explored(good)
             if call is not None and call.route is Route.INFERENCE and len(good) > 1:
-                good = self._shared(good, call, now)
+                good = self._shared(good, now)
             return good, order.rest
 
     def _ordered(self, candidates: Sequence[Endpoint], now: float, again: bool) -> _Order:
@@ -198,14 +198,14 @@ class Selector:
         other = next(e for e in good if self._track(e).rtt.estimate() is None)
         return (other, *[e for e in good if e is not other])
 
-    def _shared(self, good: tuple[Endpoint, ...], call: Call, now: float) -> tuple[Endpoint, ...]:
+    def _shared(self, good: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
         """The order for a model at the PoP: while the first looks busy, the less busy of it and another chosen at random.
 
         Its own past says what is busy. One client that always moved to the second best would take its load there whole,
         and so would everybody else.
         """
         first = good[0]
-        mine = self._load(first, call, now)
+        mine = self._load(first, now)
         slack = mine - self._track(first).cost(now)
         reach = mine - max(_HYSTERESIS_S, _HYSTERESIS * mine)
         if slack <= _HYSTERESIS_S:
@@ -214,11 +214,11 @@ class Selector:
         if not others:
             return good
         other = self._rng.choice(others)
-        if self._load(other, call, now) >= reach:
+        if self._load(other, now) >= reach:
             return good
         return (other, *[e for e in good if e is not other])
 
-    def _load(self, endpoint: Endpoint, call: Call, now: float) -> float:
+    def _load(self, endpoint: Endpoint, now: float) -> float:
         track = self._track(endpoint)
         return track.cost(now) + track.server.excess_at(now, _LOAD_MEMORY_S)
 
