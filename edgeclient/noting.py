@@ -52,11 +52,11 @@ def headers(notes: Notes) -> list[tuple[bytes, bytes]]:
         found.append((b"cache-status", _cache_status(notes).encode()))
     for attempt in notes.tried:
         found.append((b"proxy-status", _proxy_status(attempt.endpoint, attempt.outcome, attempt.status)))
-    timing = f"edge;dur={notes.took_ms:.3f}" if notes.took_ms is not None else ""
+    timing = b"edge;dur=%.3f" % notes.took_ms if notes.took_ms is not None else b""
     if notes.rtt_ms is not None:
-        timing += f"{', ' if timing else ''}edge-rtt;dur={notes.rtt_ms:.3f}"
+        timing += b"%sedge-rtt;dur=%.3f" % (b", " if timing else b"", notes.rtt_ms)
     if timing:
-        found.append((b"server-timing", timing.encode()))
+        found.append((b"server-timing", timing))
     return found
 
 

@@ -147,7 +147,11 @@ def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, con
     aimed.url = url
     aimed.headers = native.headers.copy()
     credentials.replace(aimed.headers, endpoint.key, sdk)
-    aimed.headers["host"] = host
+    lines = getattr(aimed.headers, "_list", None)
+    if lines and lines[0][1] == b"host":  # where the families put it; the public way looks through all of them
+        lines[0] = (lines[0][0], b"host", host)
+    else:
+        aimed.headers["host"] = host.decode("ascii")
     if connect_s is not None:
         timeout = dict(native.extensions.get("timeout") or {})
         said_s = timeout.get("connect")
@@ -165,10 +169,10 @@ def _copied(native: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _url(family: Any, address: str, query: bytes) -> tuple[Any, str]:
+def _url(family: Any, address: str, query: bytes) -> tuple[Any, bytes]:
     """The URL at an endpoint, without what may be secret in the query, and its `Host`."""
     url, kept = family.URL(address), credentials.harmless_query(query)
-    return url.copy_with(query=kept) if kept else url, url.netloc.decode("ascii")
+    return url.copy_with(query=kept) if kept else url, url.netloc
 
 
 def _renamed(family: Any, aimed: Any, model: str) -> Any:
