@@ -1,6 +1,6 @@
 """Where calls go: PoPs at 5, 20 and 80 ms, then the nearest becomes 150 ms away. Needs the lab's tun mode (true delays).
 
-    python benchmarks/selection.py [--calls 300] [--json FILE]
+    python benchmarks/nearest.py [--calls 300] [--json FILE]
 
 Prints the share of the nearest PoP after the first ten calls, how many calls it still got after its RTT had changed, and how
 far the kernel's RTT (the minimum of the samples) was from the delay that was set.

@@ -36,4 +36,4 @@ def test_no_call_fails_in_twenty_kills_with_two_hundred_calls_under_way():
 
 @pytest.mark.skipif(best_mode()[0] != "tun" and not os.environ.get("CI"), reason=best_mode()[1])
 def test_calls_go_to_the_nearest_pop_and_leave_it_when_it_is_no_longer_near():
-    run("selection.py", "--calls", "60")
+    run("nearest.py", "--calls", "60")
