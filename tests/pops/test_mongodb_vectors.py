@@ -16,7 +16,8 @@ from edgeclient.pops.health import Health, State
 from edgeclient.values import Failure
 
 CASES = Path(__file__).parent / "cases" / "mongodb"
-# What an application error is here. Before the handshake is done, nothing was sent: but the drivers see a pool, not a call.
+# A network error is taken as one of connecting, and a timeout as one of reading. Elsewhere we differ on purpose: a connection
+# that breaks later ejects at the second in a row only, and a connect that times out ejects at once.
 FAILURES = {"network": Failure.CONNECT, "timeout": Failure.READ_TIMEOUT}
 
 
