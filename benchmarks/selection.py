@@ -78,6 +78,10 @@ def main() -> int:
     unknown = [f"kind {k!r}" for k in asked if k not in kinds()] + [f"rule {r!r}" for r in rules if r not in RULES]
     if unknown:
         parser.error(f"unknown {', '.join(unknown)}; kinds are {', '.join(kinds())}; rules are {', '.join(RULES)}")
+    try:
+        world(said.world, 1)
+    except (OSError, ValueError) as error:
+        parser.error(f"--world {said.world}: {error}")
     began = time.monotonic()
     with ProcessPoolExecutor(said.jobs) as pool:
         under_way = {

@@ -44,7 +44,8 @@ _UNSET: Any = _Unset()
 class Status:
     """What an edge knows at one moment.
 
-    `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, broken streams.
+    `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, broken streams. `cache_entries`: held in
+    memory; one past its time counts until it is asked for or pushed out.
     """
 
     endpoints: tuple[EndpointStatus, ...]

@@ -1,4 +1,4 @@
-"""What the published rules share: an order by a figure, calls under way, and probes at an interval where a rule has them."""
+"""The common ground of the published rules."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class Baseline:
         return sorted(candidates, key=lambda e: self.figure(e.name, now))
 
     def figure(self, name: str, now: float) -> float:
+        """What `order` goes by; rules with an order of their own have none."""
         raise NotImplementedError
 
     def starting(self, endpoint: Endpoint) -> None:

@@ -51,8 +51,8 @@ def _outages(run: Run, paths: Paths) -> Iterator[tuple[float, float | None]]:
                 continue
             wasted = sum(
                 asked.first_failed and asked.tried[0] == outage.pop
-                for asked in run.of(client)
-                if outage.start <= asked.at < outage.end
+                for asked in run.asked
+                if asked.client == client and outage.start <= asked.at < outage.end
             )
             answers = by_client.get(client, [])
             after = answers[bisect_left(answers, (outage.end, -1)) :]

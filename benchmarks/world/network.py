@@ -26,7 +26,6 @@ _RETRANSMITTED = 0.004
 class Asked:
     """One request of a client, with its luck: numbers between 0 and 1."""
 
-    number: int
     client: int
     at: float
     central_s: float  # the central model's own time
@@ -135,9 +134,7 @@ class View:
     def rtt_s(self, endpoint: Endpoint, now: float) -> float | None:
         """What a probe measures."""
         pop = int(endpoint.name)
-        self.probes += (
-            1 if pop in self._known else 3
-        )  # as the prober does: three samples at first, then one to renew them
+        self.probes += 1 if pop in self._known else 3  # as the prober: three samples at first, one to renew them
         self._known.add(pop)
         if self.site.weather.fault(self.client, pop, now) in ("swallow", "refuse"):
             return None

@@ -77,10 +77,6 @@ class Run:
     weather: Weather
     inference: bool
 
-    def of(self, client: int) -> list[Asked]:
-        """The requests of one client."""
-        return [asked for asked in self.asked if asked.client == client]
-
 
 def traffic(kind: str, seed: int, clients: int, length_s: float) -> list[Asked]:
     """The requests of all clients, in order of time, each with its luck."""
@@ -94,12 +90,9 @@ def traffic(kind: str, seed: int, clients: int, length_s: float) -> list[Asked]:
             tail = 4.0 if chance.random() < 0.01 else 1.0
             central_s = tail * chance.lognormvariate(math.log(0.45), 0.35)
             luck = tuple(chance.random() for _ in range(4))
-            found.append(Asked(0, client, now, central_s, luck))
+            found.append(Asked(client, now, central_s, luck))
             now += chance.expovariate(rate)
-    found.sort(key=lambda asked: asked.at)
-    for number, asked in enumerate(found):
-        asked.number = number
-    return found
+    return sorted(found, key=lambda asked: asked.at)
 
 
 def run(kind: str, make: Make, seed: int, paths: Paths, length_s: float, *, fast: bool) -> Run:

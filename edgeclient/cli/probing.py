@@ -6,7 +6,6 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from ..errors import SettingsError
 from ..http import sockets
@@ -36,7 +35,7 @@ class Measured:
 
 def run(urls: Sequence[str], rounds: int, *, as_json: bool) -> int:
     """Measure and print, nearest first; the exit status: 1 when nothing could be reached. Raises SettingsError."""
-    endpoints, source = _given(urls) if urls else _of_settings()
+    endpoints, source = _asked_for(urls)
     found = {endpoint.name: Measured(endpoint) for endpoint in endpoints}
     prober = Prober(source, sockets.kernel_rtt)
     for _ in range(rounds):
@@ -46,23 +45,16 @@ def run(urls: Sequence[str], rounds: int, *, as_json: bool) -> int:
     return 0 if any(row["samples"] for row in rows) else 1
 
 
-def _of_settings() -> tuple[tuple[Endpoint, ...], RttSource]:
-    settings, endpoints = load({})
+def _asked_for(urls: Sequence[str]) -> tuple[tuple[Endpoint, ...], RttSource]:
+    """The given URLs, or the endpoints of the settings, and how the settings measure."""
+    given = {"endpoints": list(dict.fromkeys(urls)), "key": "none", "allow_regions": []} if urls else {}
+    settings, endpoints = load(given)
     if not endpoints:
         raise SettingsError(
             "no endpoints are set; give their URLs (edgeclient probe https://fra.example.com/v1 ...), or set them in "
             "EDGECLIENT_ENDPOINTS or edgeclient.toml"
         )
     return endpoints, settings.rtt_source
-
-
-def _given(urls: Sequence[str]) -> tuple[tuple[Endpoint, ...], RttSource]:
-    for url in urls:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsError(f"argument {url!r}: give an http(s) URL with a host, as in https://fra.example.com/v1")
-    shown = [Endpoint("", url=url).shown() for url in dict.fromkeys(urls)]
-    return tuple(Endpoint(name, url=name) for name in shown), "auto"
 
 
 def _table(rows: Sequence[dict[str, object]]) -> str:

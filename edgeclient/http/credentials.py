@@ -39,9 +39,9 @@ def replace(headers: Any, key: Any, sdk: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _secrets(names: tuple[bytes, ...]) -> tuple[list[str], str]:
+def _secrets(names: tuple[bytes, ...]) -> tuple[tuple[str, ...], str]:
     """Which of a request's headers may carry a secret, and the one that carries the caller's key."""
-    secrets = [name for raw in names if (name := _secret(raw))]
+    secrets = tuple([name for raw in names if (name := _secret(raw))])
     return secrets, next((name for name in CALLERS if name in secrets), "")
 
 

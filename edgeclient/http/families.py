@@ -147,8 +147,8 @@ def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, con
     aimed.url = url
     aimed.headers = native.headers.copy()
     credentials.replace(aimed.headers, endpoint.key, sdk)
-    lines = getattr(aimed.headers, "_list", None)
-    if lines and lines[0][1] == b"host":  # where the families put it; the public way looks through all of them
+    lines = _lines(aimed.headers)
+    if lines and lines[0][1] == b"host":  # where the families put it
         lines[0] = (lines[0][0], b"host", host)
     else:
         aimed.headers["host"] = host.decode("ascii")
@@ -159,6 +159,14 @@ def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, con
         aimed.extensions = {**native.extensions, "timeout": timeout}
     name_there = endpoint.models.get(model, model) if endpoint.models is not None else model
     return aimed if name_there == model else _renamed(family, aimed, name_there)
+
+
+def _lines(headers: Any) -> list[tuple[bytes, bytes, bytes]] | None:
+    """The lines that the families' headers are made of (as written, in lower case, value), to be changed in place.
+
+    Private, and so None where it is not there; each public way of a change looks through all lines or makes them anew.
+    """
+    return getattr(headers, "_list", None)
 
 
 def _copied(native: Any) -> Any:
@@ -297,10 +305,10 @@ def _annotate(native: Any, notes: said.Notes | None) -> None:
         return
     native.extensions["edgeclient"] = notes
     lines = said.headers(notes)
-    kept = getattr(native.headers, "_list", None)
+    kept = _lines(native.headers)
     if kept is None:
-        native.headers = type(native.headers)([*native.headers.raw, *lines])
-    else:  # no public way adds a line beside others of its name, and all of them again would cost ten times as much
+        native.headers = type(native.headers)([*native.headers.raw, *lines])  # a list field may come in several lines
+    else:
         kept += [(name, name, value) for name, value in lines]
 
 

@@ -7,6 +7,8 @@ watchdog is on. A `trace` extension would not do: on a warm connection its event
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .sockets import Unacknowledged
@@ -26,6 +28,22 @@ class _Around:
     def socket(self) -> Any:
         return self._inner.get_extra_info("socket")
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Whatever a read fails with after the cut: the cut is why."""
+        try:
+            yield
+        except Exception as error:
+            if self.cut:
+                raise self._died() from error
+            raise
+
+    def _told(self, data: bytes) -> bytes:
+        """What was read; after the cut an end is none."""
+        if not data and self.cut:
+            raise self._died()
+        return data
+
     def _died(self) -> Exception:
         """The pool's own exception, which also says what the watchdog saw: a cause gets lost, as pools raise `from None`."""
         error: Any = sys.modules[type(self._inner).__module__.partition(".")[0]].ReadError
@@ -35,15 +53,9 @@ class _Around:
 
 class Stream(_Around):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        try:
+        with self._reading():
             data: bytes = self._inner.read(max_bytes, timeout)
-        except Exception:
-            if self.cut:
-                raise self._died()  # noqa: B904
-            raise
-        if not data and self.cut:
-            raise self._died()
-        return data
+        return self._told(data)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, timeout)
@@ -58,15 +70,9 @@ class Stream(_Around):
 
 class AsyncStream(_Around):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        try:
+        with self._reading():
             data: bytes = await self._inner.read(max_bytes, timeout)
-        except Exception:
-            if self.cut:
-                raise self._died()  # noqa: B904
-            raise
-        if not data and self.cut:
-            raise self._died()
-        return data
+        return self._told(data)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         await self._inner.write(buffer, timeout)

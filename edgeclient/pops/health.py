@@ -29,13 +29,22 @@ class State(Enum):
 class Health:
     """The health of one endpoint."""
 
-    __slots__ = ("_broke", "_ejections", "_failed", "_in_a_row", "_trial_until", "_until", "failed_at", "unreachable")
+    __slots__ = (
+        "_broke",
+        "_ejections",
+        "_failed",
+        "_in_a_row",
+        "_trial_until",
+        "ejected_until",
+        "failed_at",
+        "unreachable",
+    )
 
     def __init__(self) -> None:
         self._ejections = 0  # since it was last ready
         self._in_a_row = 0
         self._failed = False  # the last attempt did
-        self._until = 0.0
+        self.ejected_until = 0.0  # when the last ejection ends, or ended
         self._trial_until = 0.0
         self.failed_at = float("-inf")  # when it was last ejected
         self.unreachable = False  # the way back begins with a probe
@@ -46,15 +55,10 @@ class Health:
         """True from a failure to the next good answer."""
         return self._failed or self._ejections > 0
 
-    @property
-    def ejected_until(self) -> float:
-        """When the last ejection ends, or ended."""
-        return self._until
-
     def state(self, now: float) -> State:
         if not self._ejections:
             return State.READY
-        return State.EJECTED if now < self._until else State.PROBATION
+        return State.EJECTED if now < self.ejected_until else State.PROBATION
 
     def succeeded(self, began: float) -> None:
         """An answer came; of an attempt that began before the last ejection it proves nothing."""
@@ -102,4 +106,4 @@ class Health:
         penalty = min(_FIRST_S * 2 ** min(self._ejections, 8), _LONGEST_S) * rng.uniform(1 - _JITTER, 1 + _JITTER)
         self._ejections += 1
         self._in_a_row = 0
-        self.failed_at, self._until, self.unreachable = now, now + penalty, unreachable
+        self.failed_at, self.ejected_until, self.unreachable = now, now + penalty, unreachable

@@ -33,7 +33,7 @@ def _until_s(said: str, wall_s: float) -> float | None:
         if parts:
             return sum(float(number) * _UNITS[unit] for number, unit in parts)
         return max(0.0, datetime.fromisoformat(said.replace("Z", "+00:00")).timestamp() - wall_s)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -49,17 +49,18 @@ class Prober:
         """In a forked child the thread of a round is gone."""
         self._running = threading.Lock()
 
-    def run(self, endpoints: Sequence[Endpoint], learn: Callable[[Endpoint, list[float], float], None]) -> None:
-        """Probe all of these thoroughly and at once, and wait for it: two seconds for each try at the most."""
-        self._all(endpoints, learn, dict.fromkeys((e.name for e in endpoints), _TRIES))
-
-    def _all(
+    def run(
         self,
         endpoints: Sequence[Endpoint],
         learn: Callable[[Endpoint, list[float], float], None],
-        tries: dict[str, int],
+        *,
+        thorough: bool = True,
     ) -> None:
-        threads = [threading.Thread(target=self._one, args=(e, learn, tries[e.name]), daemon=True) for e in endpoints]
+        """Probe all of these at once, and wait for it: two seconds for each try at the most.
+
+        Unless it is `thorough`, what a probe has reached before is only renewed, by one sample.
+        """
+        threads = [threading.Thread(target=self._one, args=(e, learn, thorough), daemon=True) for e in endpoints]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -67,13 +68,13 @@ class Prober:
 
     def _round(self, due: Sequence[Endpoint], learn: Callable[[Endpoint, list[float], float], None]) -> None:
         try:
-            self._all(due, learn, {e.name: _AGAIN if e.name in self._known else _TRIES for e in due})
+            self.run(due, learn, thorough=False)
         finally:
             self._running.release()
 
-    def _one(self, endpoint: Endpoint, learn: Callable[[Endpoint, list[float], float], None], tries: int) -> None:
+    def _one(self, endpoint: Endpoint, learn: Callable[[Endpoint, list[float], float], None], thorough: bool) -> None:
         began = time.monotonic()
-        rtts_s = self.measure(endpoint, tries)
+        rtts_s = self.measure(endpoint, _TRIES if thorough or endpoint.name not in self._known else _AGAIN)
         if rtts_s:
             self._known.add(endpoint.name)
         learn(endpoint, rtts_s, time.monotonic() - began)

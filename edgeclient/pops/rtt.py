@@ -19,13 +19,12 @@ def of_kernel(smoothed_s: float, minimum_s: float) -> float:
 class RttWindow:
     """The last samples of one endpoint, in seconds."""
 
-    __slots__ = ("_estimate", "_samples", "last_at", "prior_s")
+    __slots__ = ("_estimate", "_samples", "last_at")
 
     def __init__(self) -> None:
         self._samples: tuple[float, ...] = ()
         self._estimate: float | None = None
         self.last_at = float("-inf")
-        self.prior_s: float | None = None  # remembered from before: orders endpoints until there is a sample
 
     def add(self, rtt_s: float, now: float) -> None:
         """Take a sample; one that no path can have is ignored."""
@@ -36,9 +35,5 @@ class RttWindow:
         self.last_at = now
 
     def estimate(self) -> float | None:
-        """The smallest of the last samples; before the first the prior, or None."""
-        return self.prior_s if self._estimate is None else self._estimate
-
-    def last(self) -> float | None:
-        """The last sample."""
-        return self._samples[-1] if self._samples else None
+        """The smallest of the last samples; None before the first."""
+        return self._estimate

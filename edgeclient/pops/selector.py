@@ -176,11 +176,12 @@ class Selector:
             first, second = self._track(order.good[0]), self._track(order.good[1])
             first.leads = True
             other_s, first_s = second.cost(now), first.cost(now)
-            first.leaves_above = min(first.leaves_above, max(other_s + _HYSTERESIS_S, other_s / (1 - _HYSTERESIS)))
-            near = first_s - _margin(first_s)
+            far_s = max(other_s + _HYSTERESIS_S, other_s / (1 - _HYSTERESIS))
+            first.leaves_above = min(first.leaves_above, far_s - first.server.cost_at(now))
+            near_s = first_s - _margin(first_s)
             for endpoint in order.good[1:]:
                 track = self._track(endpoint)
-                track.moves_below = max(track.moves_below, near)
+                track.moves_below = max(track.moves_below, near_s - track.server.cost_at(now))
 
     def _settled_until(self, endpoint: Endpoint, now: float) -> float:
         """When this endpoint's place changes by itself; now, while it is in probation."""
@@ -207,7 +208,7 @@ class Selector:
         first = good[0]
         mine = self._load(first, now)
         slack = mine - self._track(first).cost(now)
-        reach = mine - max(_HYSTERESIS_S, _HYSTERESIS * mine)
+        reach = mine - _margin(mine)
         if slack <= _HYSTERESIS_S:
             return good
         others = [e for e in good[1:] if self._track(e).rtt.estimate() is not None and self._track(e).cost(now) < reach]

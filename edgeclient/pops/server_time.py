@@ -47,27 +47,17 @@ class _Mode:
 class ServerTime:
     """The server time of one endpoint, and the cost it has while it is slow. All in seconds."""
 
-    __slots__ = ("_at", "_excess", "_last", "_modes", "_penalty_s", "_sum", "cost_s", "until")
+    __slots__ = ("_at", "_excess", "_modes", "_penalty_s", "_sum", "cost_s", "last_s", "until")
 
     def __init__(self) -> None:
         self._modes: dict[tuple[str, bool], _Mode] = {}
         self._excess: tuple[float, ...] = ()  # of the last three answers
-        self._last: float | None = None
+        self.last_s: float | None = None  # of the last answer
         self._at = float("-inf")
         self._sum = 0.0
         self._penalty_s = 0.0  # the length of the last penalty; 0 after a good answer
         self.cost_s = 0.0  # what a call costs here beyond the path
         self.until = 0.0  # when that cost ends, and one call may try again
-
-    @property
-    def last_s(self) -> float | None:
-        """The last answer's."""
-        return self._last
-
-    def usual_s(self, model: str, streamed: bool) -> float | None:
-        """What is usual for a model; None while that is being learned."""
-        mode = self._modes.get((model, streamed))
-        return math.exp(mode.level) if mode is not None and mode.seen >= _LEARNED else None
 
     def add(self, seconds: float, model: str, streamed: bool, now: float, *, central: bool = False) -> None:
         """Learn from one answer; slow ones in a row give the endpoint a cost for a while."""
@@ -75,7 +65,7 @@ class ServerTime:
         mode = self._modes.get((model, streamed)) or self._mode(model, streamed)
         level = mode.level
         departure = mode.take(math.log(seconds))
-        self._last, self._at = seconds, now
+        self.last_s, self._at = seconds, now
         if departure is not None and (departure > _DRIFT or self._sum or self.cost_s):  # else it is as it was
             self._excess = (*self._excess[-2:], seconds - math.exp(level))
             self._judge(departure, _ALARM_CENTRAL if central else _ALARM, now)

@@ -106,8 +106,10 @@ def test_the_command_writes_figures_and_a_picture(tmp_path: Path) -> None:
     assert "emulated" in said and picture.read_text().startswith("<svg")
 
 
-def test_an_unknown_rule_is_named() -> None:
-    done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "selection.py"), "--rules", "x"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2 and "unknown rule 'x'" in done.stderr
+@pytest.mark.parametrize(
+    ("options", "said"), [(["--rules", "x"], "unknown rule 'x'"), (["--world", "no.npz"], "--world no.npz")]
+)
+def test_bad_input_is_named(options: list[str], said: str) -> None:
+    command = [sys.executable, str(BENCHMARKS / "selection.py"), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr

@@ -69,6 +69,26 @@ DATES = st.from_regex(
 )
 
 
+TIMES = st.from_regex(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2}|)", fullmatch=True
+)
+
+
+@given(
+    said=st.text(st.characters(max_codepoint=255))
+    | TIMES
+    | st.just("0001-01-01T00:00:00")
+    | st.from_regex(r"([0-9.]+(ms|[hms]))+")
+)
+def test_an_odd_reset_never_raises(said: str) -> None:
+    headers = [
+        (b"x-ratelimit-remaining-requests", b"0"),
+        (b"x-ratelimit-reset-requests", said.encode("latin-1", "replace")),
+    ]
+    pause = exhausted_s(Reply(200, headers), 1_700_000_000.0)
+    assert pause is None or pause >= 0
+
+
 @given(said=st.text(st.characters(max_codepoint=255)) | DATES | st.floats().map(str))
 def test_an_odd_pause_never_raises(said: str) -> None:
     pause = retry_after_s(Reply(429, [(b"retry-after", said.encode("latin-1"))]), 1_700_000_000.0)

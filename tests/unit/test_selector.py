@@ -410,3 +410,15 @@ def test_without_probes_calls_find_out_where_the_others_are_one_by_one() -> None
         went.append(first.name)
         running.selector.record(Outcome(first, rtt_s={"a": 0.05, "b": 0.08, "c": 0.01}[first.name]), float(n))
     assert went[:10] == ["a"] * 10 and went.count("b") == 1 and went[-15:] == ["c"] * 15
+
+
+def test_a_kept_order_counts_what_its_first_costs_beyond_the_path() -> None:
+    running = Running(A, B).rtt(a=10, b=100)
+    assert running.order(1)[0] == "ab"
+    _answers(running, A, 0.1, 20, 2.0)
+    _answers(running, A, 0.15, 12, 23.0)  # slow by 50 ms: together still nearer than the other
+    assert running.selector._tracks["a"].server.cost_at(36.0) > 0.02
+    assert running.order(36)[0] == "ab"
+    cost_ms = running.selector._tracks["a"].server.cost_at(37.0) * 1e3
+    running.rtt(37, a=115 - cost_ms)
+    assert running.order(38)[0] == "ba"

@@ -18,9 +18,10 @@ def learned(usual_s: float = 0.1, answers: int = 20, *, streamed: bool = False) 
 
 
 def test_what_is_usual_is_learned() -> None:
-    assert learned(0.1, 4).usual_s("m", False) is None
-    assert learned(0.1).usual_s("m", False) == pytest.approx(0.1, rel=0.03)
-    assert learned(0.1).usual_s("m", True) is None
+    server = learned(0.1, 4)
+    assert server._modes["m", False].take(math.log(9.0)) is None and server.cost_at(4.0) == 0.0
+    assert math.exp(learned(0.1)._modes["m", False].level) == pytest.approx(0.1, rel=0.03)
+    assert list(learned(0.1)._modes) == [("m", False)]
 
 
 def test_one_slow_answer_costs_nothing_and_two_cost_their_excess() -> None:
@@ -72,7 +73,7 @@ def test_modes_are_told_apart_and_bounded() -> None:
     assert server.cost_at(70.0) == 0.0
     for n in range(20):
         server.add(0.1, f"m{n}", False, 100.0 + n)
-    assert server.usual_s("m", False) is None and len(server._modes) == 8
+    assert ("m", False) not in server._modes and len(server._modes) == 8
 
 
 def test_odd_figures_do_no_harm() -> None:
