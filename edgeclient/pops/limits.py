@@ -32,9 +32,10 @@ def _until_s(said: str, wall_s: float) -> float | None:
     try:
         if parts:
             return sum(float(number) * _UNITS[unit] for number, unit in parts)
-        return max(0.0, datetime.fromisoformat(said.replace("Z", "+00:00")).timestamp() - wall_s)
-    except (ValueError, OverflowError):
+        at = datetime.fromisoformat(said.replace("Z", "+00:00"))
+    except ValueError:
         return None
+    return max(0.0, at.timestamp() - wall_s) if at.tzinfo is not None else None  # without a zone it is no time
 
 
 def processing_s(reply: Reply) -> float | None:

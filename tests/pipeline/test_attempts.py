@@ -258,6 +258,35 @@ def test_the_rtt_of_a_reply_is_learnt(run: Run) -> None:
     assert Sending(run, run.runtime(a=reply), A).selector.status(0)[0].rtt_ms == 20.0
 
 
+@both_ways
+def test_server_time_is_learnt_from_first_attempts_alone(run: Run) -> None:
+    """Later ones, and those of the SDK's retries, are slow by selection."""
+
+    def told(call: Call, **answers: Any) -> tuple[float | None, ...]:
+        done = Sending(run, run.runtime(**answers, took_s=0.5), A, B, call=call)
+        return tuple(status.server_ms for status in done.selector.status(0))
+
+    def answer(*headers: tuple[bytes, bytes]) -> Reply:
+        reply = ok()
+        reply.rtt_s, reply.headers = 0.1, [*reply.headers, *headers]
+        return reply
+
+    assert told(CALL, a=answer(), b=ok()) == (pytest.approx(400.0), None)
+    assert told(CALL, a=answer((b"openai-processing-ms", b"150")), b=ok()) == (pytest.approx(250.0), None)
+    assert told(CALL, a=says(503), b=answer()) == (None, None)
+    assert told(replace(CALL, retry=1), a=answer(), b=ok()) == (None, None)
+
+
+@both_ways
+def test_an_endpoint_with_nothing_left_stands_behind_until_it_has(run: Run) -> None:
+    spent = ok()
+    spent.headers = [*spent.headers, (b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"9s")]
+    done = Sending(run, run.runtime(a=spent, b=ok(), took_s=0.5), A, B)
+    assert done.reply is spent
+    assert done.selector.plan([A, B], 1000.5 + 8.9)[0] == (B, A)
+    assert done.selector.plan([A, B], 1000.5 + 9.1)[0] == (A, B)
+
+
 # -- what is no answer
 
 

@@ -7,9 +7,11 @@ import pkgutil
 import random
 from typing import Any, Literal, get_args, get_origin
 
+import openai
 import pydantic
 import pytest
 
+from edgeclient import Edge
 from edgeclient.front import models
 
 SEED = 7
@@ -160,3 +162,21 @@ def test_json_that_is_not_what_the_class_says_is_left_to_the_sdk(data: Any) -> N
 def test_an_unknown_member_is_kept_and_not_set() -> None:
     answer = models.validated(Plain, {"n": 1, "new": 2})
     assert (answer.n, answer.new, answer.model_fields_set) == (1, 2, {"n"})
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_client_of_an_active_edge_gives_what_the_plain_client_gives(strict: bool) -> None:
+    """Also where the SDK is asked to validate itself, leniently: there unknown members count as set."""
+    plain = openai.OpenAI(api_key="k", _strict_response_validation=strict)
+    ours = Edge(notes=True).OpenAI(api_key="k", _strict_response_validation=strict)
+    data = {"id": "m", "created": 1, "object": "model", "owned_by": "o", "new": 1}
+    asked: Any = {"data": data, "cast_to": openai.types.Model, "response": None}
+    assert shown(ours._process_response_data(**asked)) == shown(plain._process_response_data(**asked))
+
+
+def test_only_clients_of_an_active_edge_validate(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = object()
+    monkeypatch.setattr(models, "validated", lambda cast_to, data: answer)
+    asked: Any = {"data": {"id": "m"}, "cast_to": openai.types.Model, "response": None}
+    assert Edge(notes=True).OpenAI(api_key="k")._process_response_data(**asked) is answer
+    assert isinstance(Edge().OpenAI(api_key="k")._process_response_data(**asked), openai.types.Model)

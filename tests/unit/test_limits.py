@@ -50,6 +50,7 @@ def test_the_pause_an_answer_asks_for(headers: list[tuple[bytes, bytes]], expect
             40.0,
         ),
         ([(b"x-ratelimit-remaining-requests", b"0")], None),
+        ([(b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"2023-11-14T22:14:00")], None),
         ([(b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"soon")], None),
         ([(b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"1..2s")], None),
     ],
