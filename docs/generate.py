@@ -66,11 +66,18 @@ will do.
 
 {_prose(settings.Cache)}
 
-{_fields_table(settings.Cache)}"""
+{_fields_table(settings.Cache)}
+## `Hedge`
+
+{_prose(settings.Hedge)}
+
+{_fields_table(settings.Hedge)}"""
 
 
 def notes_page() -> str:
-    outcomes = [("`ok`", "it gave the answer"), *((f"`{f.value}`", _failure_words(f)) for f in values.Failure)]
+    outrun = (f"`{noting.OUTRUN}`", "it was hedged, and the other of the two attempts was faster")
+    failures = [(f"`{f.value}`", _failure_words(f)) for f in values.Failure]
+    outcomes = [("`ok`", "it gave the answer"), outrun, *failures]
     return f"""# Notes
 
 {_prose(edgeclient.notes)} How to use them: [Read notes](../how-to/read-notes.md).

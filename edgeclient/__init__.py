@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .anthropic import Anthropic, AsyncAnthropic
     from .edge import Edge, Status
     from .openai import AsyncOpenAI, OpenAI
-    from .settings import Cache, Endpoint
+    from .settings import Cache, Endpoint, Hedge
     from .telemetry.events import Event
     from .transports import AsyncEdgeTransport, EdgeTransport
 
@@ -33,6 +33,7 @@ __all__ = [
     "EdgeTransport",
     "Endpoint",
     "Event",
+    "Hedge",
     "Notes",
     "OpenAI",
     "RouteError",
@@ -52,6 +53,7 @@ _WHERE = {
     "Status": "edge",
     "Endpoint": "settings",
     "Cache": "settings",
+    "Hedge": "settings",
     "EdgeTransport": "transports",
     "AsyncEdgeTransport": "transports",
     "Event": "telemetry.events",

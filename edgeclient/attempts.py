@@ -2,16 +2,20 @@
 
 How many: `max_attempts` requests on the SDK's first try and one on each retry of the SDK, so that three endpoints and two
 retries make five requests and not nine. Attempts that certainly never reached a provider (refused, no connection) are
-free of charge. Nothing is tried twice in one pass, and a stream that began is never started again elsewhere.
+free of charge. Further ones at endpoints are paid from a budget that all calls share; the client's own origin is free of it.
+Nothing is tried twice in one pass, and a stream that began is never started again elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 
-from .noting import Attempt
+from .noting import OUTRUN, Attempt
 from .pops import limits
+from .pops.hedging import Hedging
+from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Runtime
 from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
@@ -19,12 +23,14 @@ from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, Sen
 
 @dataclass(slots=True)
 class Budget:
-    """What one pass of a call may spend. `deadline` is on the runtime's clock."""
+    """What one pass of a call may spend. `deadline` is on the runtime's clock; `retries` and `hedging` are all calls'."""
 
     attempts: int
     deadline: float
     connect_s: float
     retry_sent: SentAgain = "idempotent"
+    retries: RetryBudget = field(default_factory=RetryBudget)
+    hedging: Hedging | None = None  # None: no call is hedged
 
 
 @dataclass(slots=True)
@@ -37,6 +43,18 @@ class Trace:
     def add(self, endpoint: Endpoint, outcome: str, status: int = 0) -> None:
         self.endpoint = endpoint
         self.tried.append(Attempt(endpoint.name, outcome, status))
+
+
+@dataclass(slots=True)
+class Tried:
+    """How one attempt ended: `failure` is None when `reply` is a usable answer."""
+
+    endpoint: Endpoint
+    reply: Reply | None
+    failure: Failure | None
+    error: BaseException | None
+    began: float
+    ended: float
 
 
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
@@ -56,33 +74,47 @@ async def send(
     `Retry-After`), else the last attempt's, or the HTTP library's own exception is raised: the SDK maps those.
     """
     left = list(endpoints)
-    sent = 0
+    sent = paid = 0
     origins: Reply | None = None  # what the origin said, kept open while ejected endpoints are tried after it
     while True:
         endpoint = left.pop(0)
         if sent and sent == budget.attempts - 1 and ORIGIN in left:
             endpoint, left = ORIGIN, []  # the last of several attempts is kept for the client's own origin
         more = bool(left) and rt.now() < budget.deadline
-        reply, failure, error = await _attempt(call, endpoint, budget.connect_s if more else None, selector, rt, trace)
-        if failure is None and reply is not None:
+        ended = await _attempts(call, endpoint, left, budget, budget.connect_s if more else None, selector, rt, trace)
+        last = ended[-1]
+        if last.failure is None and last.reply is not None:
+            budget.retries.answered(paid)
             await _close(origins, rt)
-            return reply
-        sent += failure not in UNSENT
-        more = more and sent < budget.attempts and rt.now() < budget.deadline
-        if not (more and failure is not None and may_resend(call, failure, budget.retry_sent)):
+            return last.reply
+        sent += sum(tried.failure not in UNSENT for tried in ended)
+        more = bool(left) and more and sent < budget.attempts and rt.now() < budget.deadline
+        if not (more and last.failure is not None and may_resend(call, last.failure, budget.retry_sent)):
             break
-        if endpoint is ORIGIN:
-            origins = reply
+        if last.failure not in UNSENT and left[0] is not ORIGIN:
+            paid = budget.retries.pay(last.failure)
+            if not paid:  # most calls fail: no more of them than the plain SDK would send
+                left = [ORIGIN] if ORIGIN in left else []
+                if not left:
+                    break
+        if last.endpoint is ORIGIN:
+            origins = last.reply
         else:
-            await _close(reply, rt)
+            await _close(last.reply, rt)
     if origins is not None:
-        await _close(reply, rt)
+        await _close(last.reply, rt)
         return origins
-    if reply is not None and failure is not Failure.NOT_AN_ANSWER:
-        return reply
-    if reply is not None:
-        await rt.close(reply)
-        error = rt.broken(f"{endpoint.name} gave no answer of the API (status {reply.status})")
+    return await _given_up(last, rt)
+
+
+async def _given_up(last: Tried, rt: Runtime) -> Reply:
+    """The reply of the last attempt, for the SDK to make its error of; where there is none, raises the library's own."""
+    if last.reply is not None and last.failure is not Failure.NOT_AN_ANSWER:
+        return last.reply
+    error = last.error
+    if last.reply is not None:
+        await rt.close(last.reply)
+        error = rt.broken(f"{last.endpoint.name} gave no answer of the API (status {last.reply.status})")
     assert error is not None
     raise error
 
@@ -92,39 +124,106 @@ async def _close(reply: Reply | None, rt: Runtime) -> None:
         await rt.close(reply)
 
 
-async def _attempt(
-    call: Call, endpoint: Endpoint, connect_s: float | None, selector: Selector, rt: Runtime, trace: Trace
-) -> tuple[Reply | None, Failure | None, BaseException | None]:
-    """One attempt: its reply or its error, and why it is no usable answer. Reports exactly one outcome."""
+async def _attempts(
+    call: Call, endpoint: Endpoint, left: list[Endpoint], budget: Budget, connect_s: float | None,
+    selector: Selector, rt: Runtime, trace: Trace,
+) -> list[Tried]:  # fmt: skip
+    """One attempt or, when it is hedged, two at once: those that ended, the one that counts last. Each is learned from."""
+    hedging = budget.hedging
+    if hedging is not None and not trace.tried and left and left[0] is not ORIGIN and hedging.fits(call):
+        after_s = selector.hedge_after_s(endpoint, left[0], call, rt.now())
+        if after_s is not None:
+            return await _hedged(call, endpoint, left, after_s, hedging, connect_s, selector, rt, trace)
+    tried = await _attempt(call, endpoint, connect_s, rt)
+    _learn(call, tried, selector, rt, trace, first=call.retry == 0 and not trace.tried)
+    return [tried]
+
+
+async def _hedged(
+    call: Call, endpoint: Endpoint, left: list[Endpoint], after_s: float, hedging: Hedging, connect_s: float | None,
+    selector: Selector, rt: Runtime, trace: Trace,
+) -> list[Tried]:  # fmt: skip
+    """An attempt, and one at the next endpoint beside it if that has no answer after so many seconds.
+
+    The first good answer counts. Nothing is learned from the other, nor of how long the two took: they are slow by selection.
+    """
+    race = Race()
+    spare: Endpoint | None = None
+
+    async def run(at: Endpoint) -> bool:
+        tried = await _attempt(call, at, connect_s, rt)
+        if race.end(tried):
+            return tried.failure is None
+        await _close(tried.reply, rt)
+        return False
+
+    def second() -> Coroutine[object, object, bool] | None:
+        nonlocal spare
+        if not hedging.take(call, rt.now()):
+            return None
+        spare = left.pop(0)
+        return run(spare)
+
+    await rt.first(run(endpoint), second, after_s)
+    ended = race.ended
+    for at in (endpoint, spare):
+        tried = next((one for one in ended if one.endpoint is at), None)
+        if tried is not None:
+            _learn(call, tried, selector, rt, trace, first=spare is None)
+        elif at is not None:
+            trace.add(at, OUTRUN)
+    for tried in ended[:-1]:
+        await _close(tried.reply, rt)
+    trace.endpoint = ended[-1].endpoint
+    return ended
+
+
+class Race:
+    """Who of several attempts at once was first. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.ended: list[Tried] = []  # those before the end of the race, in order: at most the last one is good
+        self._lock = threading.Lock()
+
+    def end(self, tried: Tried) -> bool:
+        """Note an attempt that ended; False when another was good before it."""
+        with self._lock:
+            if self.ended and self.ended[-1].failure is None:
+                return False
+            self.ended.append(tried)
+            return True
+
+
+async def _attempt(call: Call, endpoint: Endpoint, connect_s: float | None, rt: Runtime) -> Tried:
+    """One attempt: its reply or its error, and why it is no usable answer."""
     began = rt.now()
-    reply: Reply | None = None
-    error: BaseException | None = None
     try:
         reply = await rt.send(call, endpoint, connect_s)
-        failure = judge(call, endpoint, reply)
     except AttemptFailed as failed:
-        failure, error = failed.failure, failed.error
+        return Tried(endpoint, None, failed.failure, failed.error, began, rt.now())
+    return Tried(endpoint, reply, judge(call, endpoint, reply), None, began, rt.now())
+
+
+def _learn(call: Call, tried: Tried, selector: Selector, rt: Runtime, trace: Trace, *, first: bool) -> None:
+    """Report one outcome. `first`: its time tells how fast the endpoint is; later ones are slow by selection."""
+    reply, failure = tried.reply, tried.failure
     status = reply.status if reply is not None else 0
-    trace.add(endpoint, failure.value if failure else "ok", status)
-    now = rt.now()
-    if endpoint is ORIGIN and call.keeps_origin:
-        return reply, failure, error  # a local server, say: what it does is nothing about the origin that competes
-    selector.record(
-        Outcome(
-            endpoint,
-            failure,
-            status,
-            rtt_s=reply.rtt_s if reply is not None else None,
-            retry_after_s=_pause_s(reply, failure, rt.wall()) if reply is not None else None,
-            took_s=now - began,
-            sent_bytes=call.size,
-            cold=reply is not None and reply.cold,
-            processing_s=limits.processing_s(reply) if reply is not None else None,
-            call=call if call.retry == 0 and len(trace.tried) == 1 else None,  # later ones are slow by selection
-        ),
-        now,
+    trace.add(tried.endpoint, failure.value if failure else "ok", status)
+    if tried.endpoint is ORIGIN and call.keeps_origin:
+        return  # a local server, say: what it does is nothing about the origin that competes
+    outcome = Outcome(
+        tried.endpoint,
+        failure,
+        status,
+        rtt_s=reply.rtt_s if reply is not None else None,
+        retry_after_s=_pause_s(reply, failure, rt.wall()) if reply is not None else None,
+        took_s=tried.ended - tried.began,
+        sent_bytes=call.size,
+        cold=reply is not None and reply.cold,
+        processing_s=limits.processing_s(reply) if reply is not None else None,
+        call=call if first else None,
     )
-    return reply, failure, error
+    selector.record(outcome, tried.ended)
 
 
 def may_resend(call: Call, failure: Failure, retry_sent: SentAgain = "idempotent") -> bool:

@@ -20,6 +20,7 @@ from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
 from .http.watchdog import Watchdog
 from .pipeline import Policies
+from .pops.hedging import Hedging
 from .pops.prober import Prober
 from .pops.selector import EndpointStatus, Selector
 from .settings import load, normal
@@ -44,7 +45,7 @@ _UNSET: Any = _Unset()
 class Status:
     """What an edge knows at one moment.
 
-    `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, broken streams. `cache_entries`: held in
+    `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, broken streams, hedges. `cache_entries`: held in
     memory; one past its time counts until it is asked for or pushed out.
     """
 
@@ -79,6 +80,7 @@ class Edge:
         total_s: Any = _UNSET,
         connect_s: Any = _UNSET,
         retry_sent: Any = _UNSET,
+        hedge: Any = _UNSET,
         dead_path_s: Any = _UNSET,
         watchdog: Any = _UNSET,
         flight_wait_s: Any = _UNSET,
@@ -91,7 +93,7 @@ class Edge:
         }
         self.settings, endpoints_now = load(said)
         rng = random.Random()
-        cache_on = self.settings.cache.mode != "off"
+        cache_on, hedge = self.settings.cache.mode != "off", self.settings.hedge
         self.policies = Policies(
             settings=self.settings,
             endpoints=endpoints_now,
@@ -101,6 +103,7 @@ class Edge:
             flights=Flights(),
             semantic=NoMatch(),
             telemetry=Telemetry(hooks),
+            hedging=Hedging(hedge.share, hedge.central_an_hour) if hedge is not None else None,
         )
         self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt)
         self._watchdog = Watchdog() if self.settings.watchdog else None
@@ -198,6 +201,9 @@ class Edge:
         edge.flights = Flights()
         edge.selector.after_fork()
         edge.telemetry.after_fork()
+        edge.retries.after_fork()
+        if edge.hedging is not None:
+            edge.hedging.after_fork()
         self.prober.after_fork()
         if self._watchdog is not None:
             self._watchdog.after_fork()

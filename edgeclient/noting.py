@@ -10,6 +10,7 @@ from typing import Any
 from .frozen import value
 
 _WHO = "edgeclient"
+OUTRUN = "outrun"  # the other of two attempts at once was faster
 
 
 @value
@@ -17,7 +18,7 @@ class Attempt:
     """One attempt of a call: where it went and how it ended."""
 
     endpoint: str  # its name; "origin" is the client's own
-    outcome: str  # "ok", "status" (5xx), "throttled" (429, 529), or an error type of RFC 9209, section 2.3
+    outcome: str  # "ok", "status" (5xx), "throttled" (429, 529), "outrun", or an error type of RFC 9209, section 2.3
     status: int = 0  # of the response; 0 when none came
 
 
@@ -82,7 +83,7 @@ def _proxy_status(endpoint: str, outcome: str, status: int) -> bytes:
     words = [_WHO, f"next-hop={_string(endpoint)}"]
     if status:
         words.append(f"received-status={status}")
-    if outcome not in ("ok", "status", "throttled"):  # these say all by received-status
+    if outcome not in ("ok", "status", "throttled", OUTRUN):  # these say all by received-status, or had no time to
         words.append(f"error={outcome}")
     return "; ".join(words).encode()
 

@@ -21,7 +21,9 @@ from .cache.tee import Tee
 from .dialects import dialect_of
 from .errors import RouteError
 from .noting import Notes
+from .pops.hedging import Hedging
 from .pops.identity import pop_of
+from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .routing import routes
 from .runtime.protocol import Learn, Runtime
@@ -46,6 +48,8 @@ class Policies:
     flights: Flights
     semantic: Semantic
     telemetry: Telemetry
+    retries: RetryBudget = field(default_factory=RetryBudget)
+    hedging: Hedging | None = None  # None: no call is hedged
     candidates: routes.Candidates = field(init=False)
 
     def __post_init__(self) -> None:
@@ -171,6 +175,8 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
         deadline=rt.now() + settings.total_s if settings.total_s is not None else float("inf"),
         connect_s=settings.connect_s,
         retry_sent=settings.retry_sent,
+        retries=edge.retries,
+        hedging=edge.hedging,
     )
     return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
 

@@ -99,6 +99,18 @@ class Cache:
     max_bytes: int = Field(default=64 * 2**20, gt=0)
 
 
+@_explained
+@dataclass(frozen=True, config=_strict)
+class Hedge:
+    """Second copies of calls that take unusually long. `share`: of the calls that may be sent twice, at the most.
+
+    `central_an_hour`: so many streamed calls of central models too, each of which is then paid for twice.
+    """
+
+    share: float = Field(default=0.03, gt=0, le=0.2)
+    central_an_hour: int = Field(default=0, ge=0, le=100_000)
+
+
 @dataclass(frozen=True, config=_strict)
 class Settings:
     """All settings of one edge. The words are the same as arguments, as variables and in TOML."""
@@ -116,6 +128,7 @@ class Settings:
     total_s: float | None = Field(default=None, gt=0)
     connect_s: float = Field(default=1.0, gt=0)
     retry_sent: Literal["never", "idempotent", "always"] = "idempotent"
+    hedge: Hedge | None = None
     dead_path_s: float | None = Field(default=2.0, gt=0, le=3600)
     watchdog: bool = False
     flight_wait_s: float = Field(default=10.0, ge=0)
@@ -143,6 +156,8 @@ SETTINGS: dict[str, str] = {
     "connect_s": "longest wait for a connection while another endpoint is left, seconds",
     "retry_sent": 'which calls go on elsewhere when the connection broke after the request had gone: "never", "idempotent" '
     '(a cacheable read, or an idempotency key), "always" (then read timeouts too: it may be done and billed twice)',
+    "hedge": "whether idempotent calls to models at the PoP that take longer than 19 of 20 go to a second endpoint too: "
+    '"off", "on", or a table/`Hedge(...)`',
     "dead_path_s": 'seconds after which unacknowledged bytes end a connection; `None` (or "off") leaves it to the system',
     "watchdog": "end connections within a few round trips when their bytes stay unacknowledged (a thread watches them)",
     "flight_wait_s": "longest wait for the same call of another caller, seconds",
@@ -222,6 +237,8 @@ def _shapes(values: dict[str, Any], sources: Mapping[str, str]) -> dict[str, Any
         shaped["cache"] = {"mode": shaped["cache"]}
     if shaped.get("dead_path_s") == "off":  # a variable and TOML have no None
         shaped["dead_path_s"] = None
+    if shaped.get("hedge") in ("off", "on", False, True):
+        shaped["hedge"] = {} if shaped["hedge"] in ("on", True) else None
     endpoints = shaped.get("endpoints")
     if isinstance(endpoints, Mapping):
         endpoints = [

@@ -11,7 +11,9 @@ import random
 from collections import deque
 from collections.abc import Sequence
 
+from edgeclient.pops.hedging import Hedging
 from edgeclient.pops.selector import Selector
+from edgeclient.settings import Hedge
 from edgeclient.values import UNSENT, Call, Endpoint, Failure, Outcome
 
 from .baseline import INF, Baseline, Plan
@@ -281,9 +283,18 @@ def unprobed(setting: Setting) -> Selector:
     return Selector(setting.endpoints, setting.chance, probing=False)
 
 
+class Hedged(Selector):
+    """The same with `hedge="on"`."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting.endpoints, setting.chance)
+        self.hedging = Hedging(Hedge().share)
+
+
 RULES: dict[str, Make] = {
     "oracle": Oracle,
     "edgeclient": ours,
+    "edgeclient_hedge": Hedged,
     "edgeclient_options": ours,  # without the watchdog: a dead connection is noticed after three seconds, as for all others
     "edgeclient_unprobed": unprobed,
     "last_rtt": LastRtt,
@@ -300,5 +311,10 @@ RULES: dict[str, Make] = {
     "cassandra": Cassandra,
     "random": Random,
 }
-FAST = {"oracle", "edgeclient", "edgeclient_unprobed"}  # which notice unacknowledged bytes (`watchdog=True`)
+FAST = {
+    "oracle",
+    "edgeclient",
+    "edgeclient_hedge",
+    "edgeclient_unprobed",
+}  # notice unacknowledged bytes (`watchdog=True`)
 BY_MAP = {"map_envoy", "map_nearest"}

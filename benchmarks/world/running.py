@@ -43,7 +43,10 @@ class Dialect:
 
 
 class Rule(Protocol):
-    """What a rule of selection has to be: the surface of edgeclient's own `Selector`. Baselines count attempts besides."""
+    """What a rule of selection has to be: the surface of edgeclient's own `Selector`.
+
+    Baselines count attempts besides; a rule with an allowance `hedging` sends slow calls twice.
+    """
 
     def plan(self, candidates: Any, now: float, *, again: bool = False, call: Call | None = None) -> Any: ...
     def record(self, outcome: Any, now: float) -> None: ...
@@ -132,7 +135,8 @@ async def _serve(
     if due and rt.probe(due, lambda endpoint, rtts, took_s: rule.probed(endpoint, rtts, rt.now(), took_s)):
         rule.probing(due, rt.now())
     planned = attempts.plan(call, endpoints, rule, "never", rt.now())
-    budget, trace = Budget(_ATTEMPTS, math.inf, _CONNECT_S), Trace()
+    budget = Budget(_ATTEMPTS, math.inf, _CONNECT_S, hedging=getattr(rule, "hedging", None))
+    trace = Trace()
     try:
         reply = await attempts.send(call, planned, rule, budget, rt, trace)
     except Exception:

@@ -20,6 +20,7 @@ from .server_time import ServerTime
 
 _HYSTERESIS_S, _HYSTERESIS = 0.005, 0.10
 _COLD = 0.25  # of the RTT: opening a connection costs two or three of them, once
+_OPENING = 3  # round trips to the answer on a new connection: TCP and TLS 1.3 take one each
 _WARM_S = 50.0  # servers close idle connections after a minute or so
 _UNCHANGED_S, _UNCHANGED = 0.001, 0.02  # an estimate that moves by less does not disturb the order
 _THROTTLED_S = 5.0  # after a 429 that names no time
@@ -223,6 +224,20 @@ class Selector:
         track = self._track(endpoint)
         return track.cost(now) + track.server.excess_at(now, _LOAD_MEMORY_S)
 
+    def hedge_after_s(self, endpoint: Endpoint, spare: Endpoint, call: Call, now: float) -> float | None:
+        """After how many seconds a call to an endpoint takes longer than 19 of 20 do.
+
+        None while too little is known of it, or when the spare is nothing to fall back on.
+        """
+        with self._lock:
+            first, other = self._track(endpoint), self._track(spare)
+            rtt_s, server_s = first.rtt.estimate(), first.server.unusual_s(call.model, call.streamed)
+            well = other.health.state(now) is State.READY and now >= other.throttled_until
+            if rtt_s is None or server_s is None or other.rtt.estimate() is None or not well:
+                return None
+            cold = first.answered_at < now - _WARM_S
+            return rtt_s * (_OPENING if cold else 1) + server_s
+
     def record(self, outcome: Outcome, now: float) -> None:
         """Learn from one attempt."""
         with self._lock:
@@ -251,7 +266,7 @@ class Selector:
         costs = track.server.cost_s
         call, rtt_s = outcome.call, track.rtt.estimate()
         if call is not None and rtt_s is not None and len(self._tracks) > 1:  # alone it is taken, slow or not
-            path_s = rtt_s * (3 if outcome.cold else 1)  # TCP and TLS 1.3 take a round trip each
+            path_s = rtt_s * (_OPENING if outcome.cold else 1)
             server_s = outcome.took_s - path_s - (outcome.processing_s or 0.0)
             track.server.add(server_s, call.model, call.streamed, now, central=call.route is not Route.INFERENCE)
         if track.server.cost_s != costs or track.moved():

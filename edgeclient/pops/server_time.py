@@ -13,6 +13,7 @@ import statistics
 
 _MODES = 8  # (model, streamed) pairs an endpoint remembers; further ones push the oldest out
 _LEARNED = 5  # samples before a mode has a level to depart from
+_TOLD = 20  # samples before a tail can be told
 _MEMORY = 32  # samples after which an old one has lost two thirds of its weight
 _SPREAD = 0.05  # the least spread of ln(server time): a quiet server does not make 5 % an alarm
 _LOW, _HIGH, _DRIFT = -2.0, 4.0, 1.0  # one outlier adds at most 3, an ordinary answer takes 1 off
@@ -86,6 +87,13 @@ class ServerTime:
                 self._penalty_s = min(self._penalty_s * 2, _LONGEST_S) or _FIRST_S
                 self.until = now + self._penalty_s
             self.cost_s = max(0.0, statistics.median(self._excess))
+
+    def unusual_s(self, model: str, streamed: bool) -> float | None:
+        """What 19 of 20 answers take less than; None while too little is known. A log-normal's p95."""
+        mode = self._modes.get((model, streamed))
+        if mode is None or mode.seen < _TOLD:
+            return None
+        return math.exp(mode.level + 1.645 * mode.spread)
 
     def excess_at(self, now: float, memory_s: float) -> float:
         """How much longer than usual the last answer took, if that is more than luck; faded by its age."""

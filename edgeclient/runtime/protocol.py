@@ -42,6 +42,15 @@ class Runtime(Protocol):
         Raises AttemptFailed when no response came, and nothing else but what is not an attempt's failure.
         """
 
+    async def first(
+        self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float
+    ) -> None:
+        """Run `main`; if it has not ended after so many seconds, ask for a `spare` and run that beside it.
+
+        Returns when one of the two gives True, or all that run have ended. What still runs then is cancelled, or is left to
+        end by itself where nothing can be cancelled.
+        """
+
     async def close(self, reply: Reply) -> None:
         """Give up a reply whose body nobody will read."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..cache.flights import Flight
@@ -29,6 +29,35 @@ class TaskRuntime(DoorRuntime):
                 raise  # as it is, its cause included
             raise meant from None
         return families.to_reply(native, live=call.live, kernel=self.door.believes_kernel(request))
+
+    async def first(
+        self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float
+    ) -> None:
+        import anyio
+
+        over, errors, running, won = anyio.Event(), list[Exception](), 1, False
+
+        async def run(steps: Coroutine[Any, Any, bool]) -> None:
+            nonlocal running, won
+            try:
+                won |= await steps
+            except Exception as error:
+                errors.append(error)
+            running -= 1
+            if won or errors or not running:
+                over.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(run, main)
+            with anyio.move_on_after(after_s):
+                await over.wait()
+            if not over.is_set() and (steps := spare()) is not None:
+                running += 1
+                group.start_soon(run, steps)
+            await over.wait()
+            group.cancel_scope.cancel()
+        if errors and not won:
+            raise errors[0]
 
     async def close(self, reply: Reply) -> None:
         await reply.native.aclose()

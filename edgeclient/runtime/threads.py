@@ -1,16 +1,22 @@
 """The runtime of sync clients: async in shape only. Sends through the door's HTTP client; waits on this thread.
 
-No method here ever suspends; `run_sync` would say so at once.
+No method here ever suspends; `run_sync` would say so at once. Two attempts at once have a thread each: nothing else could
+turn away from the slower one.
 """
 
 from __future__ import annotations
 
+import contextvars
+import queue
 import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from ..cache.flights import Flight
 from ..http import families
 from ..values import Call, Endpoint, Reply
 from .common import DoorRuntime, meaning
+from .protocol import run_sync
 
 
 class ThreadRuntime(DoorRuntime):
@@ -32,6 +38,30 @@ class ThreadRuntime(DoorRuntime):
             raise meant from None
         return families.to_reply(native, live=call.live, kernel=self.door.believes_kernel(request))
 
+    async def first(
+        self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float
+    ) -> None:
+        ended: queue.SimpleQueue[bool | BaseException] = queue.SimpleQueue()
+        _begin(main, ended)
+        running = 1
+        pause_s: float | None = after_s
+        while running:
+            try:
+                last = ended.get(timeout=pause_s)
+            except queue.Empty:
+                pause_s, steps = None, spare()
+                if steps is not None:
+                    _begin(steps, ended)
+                    running += 1
+                continue
+            running -= 1
+            if isinstance(last, BaseException):
+                raise last
+            if last:
+                return
+            if pause_s is not None:
+                return  # it failed in time: what comes next is no hedge
+
     async def close(self, reply: Reply) -> None:
         reply.native.close()
 
@@ -40,3 +70,20 @@ class ThreadRuntime(DoorRuntime):
         flight.when_landed(landed.set)
         landed.wait(longest_s)
         return flight.landed is True
+
+
+def _begin(steps: Coroutine[Any, Any, bool], ended: queue.SimpleQueue[bool | BaseException]) -> None:
+    """Run steps in a thread of their own, in a copy of this one's context; here, where there is none to be had."""
+
+    def go() -> None:
+        try:
+            ended.put(run_sync(steps))
+        except BaseException as error:
+            ended.put(error)
+
+    try:
+        threading.Thread(
+            target=contextvars.copy_context().run, args=(go,), name="edgeclient-attempt", daemon=True
+        ).start()
+    except RuntimeError:
+        go()

@@ -121,6 +121,28 @@ class VirtualRuntime:
         await self._spend(delay_s)
         return answer
 
+    async def first(
+        self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float
+    ) -> None:
+        over, running = Flight(""), 1
+
+        async def run(steps: Coroutine[Any, Any, bool]) -> None:
+            nonlocal running
+            good = await steps
+            running -= 1
+            if good or not running:
+                for wake in over.land(True):
+                    wake()
+
+        self._world.at(self._world.now, run(main))
+        await Pause(self._world.now + after_s, over)
+        if over.landed is None:
+            steps = spare()
+            if steps is not None:
+                running += 1
+                self._world.at(self._world.now, run(steps))
+            await Pause(math.inf, over)
+
     async def close(self, reply: Reply) -> None: ...
 
     async def wait(self, flight: Flight, longest_s: float) -> bool:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 
 from ..errors import SettingsError
 from ..frozen import value
-from ..noting import Notes
+from ..noting import OUTRUN, Notes
 
 log = logging.getLogger("edgeclient")
 
 _KEPT = 1000
 _COUNTED = dict.fromkeys(
-    ("calls", "attempts", "failovers", "errors", "hit", "miss", "bypass", "stored", "broken streams"), 0
+    ("calls", "attempts", "failovers", "errors", "hit", "miss", "bypass", "stored", "broken streams", "hedges"), 0
 )
 
 
@@ -62,7 +62,9 @@ class Telemetry:
                 counts[notes.cache] += 1
             if notes.attempts:
                 counts["attempts"] += notes.attempts
-                counts["failovers"] += notes.attempts - 1
+                hedged = any(attempt.outcome == OUTRUN for attempt in notes.tried)
+                counts["hedges"] += hedged
+                counts["failovers"] += notes.attempts - 1 - hedged
             if notes.stored:
                 counts["stored"] += 1
             if event.error:

@@ -62,6 +62,8 @@ class Scripted:
         self.closed: list[Reply] = []
         self.waited: list[float] = []
         self.probed: list[str] = []
+        self.hedged_after_s: list[float] = []
+        self.spare_first = True
         self.while_waiting: Callable[[Flight], object] = lambda flight: None
 
     def now(self) -> float:
@@ -82,6 +84,24 @@ class Scripted:
         if isinstance(answer, BaseException):
             raise answer
         return answer(call) if callable(answer) else answer
+
+    async def first(
+        self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float
+    ) -> None:
+        """As a slow `main`: the spare always starts. `spare_first` says which of the two ends first."""
+        self.hedged_after_s.append(after_s)
+        steps = spare()
+        if steps is None:
+            await main
+        elif self.spare_first:
+            if await steps:
+                main.close()
+            else:
+                await main
+        elif await main:
+            steps.close()
+        else:
+            await steps
 
     async def close(self, reply: Reply) -> None:
         await self._let_others()
