@@ -27,7 +27,7 @@ from edgeclient import noting, settings, values
 from edgeclient.cache import controls, key
 from edgeclient.lab import FAULTS, Lab, LabError
 from edgeclient.lab.faults import Fault, parse_fault
-from edgeclient.pops.selector import EndpointStatus
+from edgeclient.pops.track import EndpointStatus
 from edgeclient.surroundings import FILE, FILE_VARIABLE, PREFIX
 from edgeclient.telemetry import events
 

@@ -22,7 +22,8 @@ from .http.watchdog import Watchdog
 from .pipeline import Policies
 from .pops.hedging import Hedging
 from .pops.prober import Prober
-from .pops.selector import EndpointStatus, Selector
+from .pops.selector import Selector
+from .pops.track import EndpointStatus
 from .settings import load, normal
 from .telemetry.events import Event, Hook, Telemetry
 

@@ -142,7 +142,7 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
         raise
     pop = pop_of(reply.headers)
     if pop is not None:
-        edge.selector.answered_at(trace.endpoint, pop.code)
+        edge.selector.answered_at(trace.endpoint, pop)
     code = pop.code if pop is not None else ""
     stored = False
     if reply.body is not None:

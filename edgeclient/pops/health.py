@@ -37,6 +37,7 @@ class Health:
         "_trial_until",
         "ejected_until",
         "failed_at",
+        "since",
         "unreachable",
     )
 
@@ -46,6 +47,7 @@ class Health:
         self._failed = False  # the last attempt did
         self.ejected_until = 0.0  # when the last ejection ends, or ended
         self._trial_until = 0.0
+        self.since: float | None = None  # when it went out, or came back
         self.failed_at = float("-inf")  # when it was last ejected
         self.unreachable = False  # the way back begins with a probe
         self._broke = False  # and goes on with a real request
@@ -60,9 +62,11 @@ class Health:
             return State.READY
         return State.EJECTED if now < self.ejected_until else State.PROBATION
 
-    def succeeded(self, began: float) -> None:
+    def succeeded(self, began: float, now: float) -> None:
         """An answer came; of an attempt that began before the last ejection it proves nothing."""
         if began >= self.failed_at:
+            if self._ejections:
+                self.since = now
             self._ejections = self._in_a_row = 0
             self._failed = False
             self._trial_until = 0.0
@@ -79,13 +83,13 @@ class Health:
             self._broke = failure is Failure.TERMINATED
             self._eject(failure in UNSENT or self._broke, now, rng)
 
-    def reached(self, began: float) -> None:
+    def reached(self, began: float, now: float) -> None:
         """A probe got through. That proves an endpoint that could not be reached, not one whose connections broke."""
         if self._broke:
             self.unreachable = False
             self._trial_until = 0.0
         else:
-            self.succeeded(began)
+            self.succeeded(began, now)
 
     def trial_is_free(self, now: float) -> bool:
         """False while somebody has the one trial of the probation."""
@@ -104,6 +108,8 @@ class Health:
 
     def _eject(self, unreachable: bool, now: float, rng: random.Random) -> None:
         penalty = min(_FIRST_S * 2 ** min(self._ejections, 8), _LONGEST_S) * rng.uniform(1 - _JITTER, 1 + _JITTER)
+        if not self._ejections:
+            self.since = now
         self._ejections += 1
         self._in_a_row = 0
         self.failed_at, self.ejected_until, self.unreachable = now, now + penalty, unreachable

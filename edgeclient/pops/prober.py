@@ -16,6 +16,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ..values import Endpoint
+from .identity import Pop, pop_of
 from .rtt import of_kernel
 
 RttSource = Literal["auto", "kernel", "connect", "http"]
@@ -24,6 +25,7 @@ KernelRtt = Callable[[socket.socket], "tuple[float, float] | None"]
 _TRIES = 3  # the minimum of three: the first one may meet a cold cache or a busy core
 _AGAIN = 1  # to renew what is known: it joins the last samples
 _TIMEOUT_S = 2.0
+_HEADERS = {"user-agent": "edgeclient-probe"}
 
 
 class Prober:
@@ -90,6 +92,21 @@ class Prober:
         except (OSError, http.client.HTTPException, ValueError):  # ValueError: a host that is no name
             return []
 
+    def identify(self, endpoint: Endpoint) -> Pop | None:
+        """The PoP that answers at an endpoint, by one unpaid GET without a key; None when it does not say. Blocks."""
+        parts = urlsplit(endpoint.address())
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            connection = _connection(parts.scheme, parts.hostname or "", port)
+            try:
+                connection.request("GET", endpoint.probe, headers=_HEADERS)
+                response = connection.getresponse()
+                return pop_of([(n.encode("latin-1"), v.encode("latin-1")) for n, v in response.getheaders()])
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+
     def _connect(self, host: str, port: int) -> float:
         """The RTT of the first address that answers."""
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -111,20 +128,21 @@ class Prober:
         raise OSError(f"{host} has no address")
 
 
+def _connection(scheme: str, host: str, port: int) -> http.client.HTTPConnection:
+    if scheme == "https":
+        return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=ssl.create_default_context())
+    return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+
+
 def _by_http(scheme: str, host: str, port: int, path: str, tries: int) -> list[float]:
     """Times GETs on one connection; any status is an answer."""
-    if scheme == "https":
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            host, port, timeout=_TIMEOUT_S, context=ssl.create_default_context()
-        )
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+    connection = _connection(scheme, host, port)
     found = []
     try:
         connection.connect()
         for _ in range(tries):
             began = time.perf_counter()
-            connection.request("GET", path, headers={"user-agent": "edgeclient-probe"})
+            connection.request("GET", path, headers=_HEADERS)
             connection.getresponse().read()
             found.append(time.perf_counter() - began)
     finally:

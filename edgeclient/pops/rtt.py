@@ -19,12 +19,13 @@ def of_kernel(smoothed_s: float, minimum_s: float) -> float:
 class RttWindow:
     """The last samples of one endpoint, in seconds."""
 
-    __slots__ = ("_estimate", "_samples", "last_at")
+    __slots__ = ("_estimate", "_samples", "last_at", "last_s")
 
     def __init__(self) -> None:
         self._samples: tuple[float, ...] = ()
         self._estimate: float | None = None
         self.last_at = float("-inf")
+        self.last_s: float | None = None
 
     def add(self, rtt_s: float, now: float) -> None:
         """Take a sample; one that no path can have is ignored."""
@@ -32,7 +33,7 @@ class RttWindow:
             return
         self._samples = (*self._samples[1 - _SAMPLES :], rtt_s)
         self._estimate = min(self._samples)
-        self.last_at = now
+        self.last_at, self.last_s = now, rtt_s
 
     def estimate(self) -> float | None:
         """The smallest of the last samples; None before the first."""

@@ -14,15 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
-from .health import Health, State
-from .rtt import RttWindow
-from .server_time import ServerTime
+from .health import State
+from .identity import Pop
+from .track import EndpointStatus, Track
 
 _HYSTERESIS_S, _HYSTERESIS = 0.005, 0.10
 _COLD = 0.25  # of the RTT: opening a connection costs two or three of them, once
 _OPENING = 3  # round trips to the answer on a new connection: TCP and TLS 1.3 take one each
 _WARM_S = 50.0  # servers close idle connections after a minute or so
-_UNCHANGED_S, _UNCHANGED = 0.001, 0.02  # an estimate that moves by less does not disturb the order
 _THROTTLED_S = 5.0  # after a 429 that names no time
 _LONGEST_THROTTLED_S = 300.0
 _SILENT_S, _SILENT_FAR_S, _SILENT_JITTER = 300.0, 1800.0, 0.2
@@ -32,69 +31,6 @@ _LONG_UPLOAD = 64 * 2**10  # bytes; a round trip measured behind one's own uploa
 _LOAD_MEMORY_S = 3.0  # for so long a slow answer of a model at the PoP says that the PoP is busy
 _EXPLORE_AFTER, _EXPLORE_EACH = 10, 3  # answers of the first one before any other is tried out, and between two trials
 _ORDERS = 256  # kept orders, one for each set of candidates
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointStatus:
-    """What is known of one endpoint."""
-
-    name: str
-    url: str
-    state: str  # ready | ejected | probation
-    rtt_ms: float | None
-    pop: str
-    calls: int  # answers it gave
-    failures: int
-    share: float  # of all answers, 0..1
-    server_ms: float | None = None  # the last answer's time beside the path
-
-
-class _Track:
-    """What is known of one endpoint, while it runs."""
-
-    __slots__ = (
-        "answered_at",
-        "calls",
-        "failures",
-        "health",
-        "jitter",
-        "leads",
-        "leaves_above",
-        "moves_below",
-        "pop",
-        "probe_at",
-        "ranked_s",
-        "rtt",
-        "server",
-        "throttled_until",
-        "version",
-    )
-
-    def __init__(self) -> None:
-        self.rtt = RttWindow()
-        self.health = Health()
-        self.server = ServerTime()
-        self.throttled_until = 0.0
-        self.probe_at = self.answered_at = float("-inf")
-        self.jitter = 1.0  # of the silence before the next probe
-        self.version = -1  # of the kept orders that the next four speak of
-        self.ranked_s: float | None = None  # the estimate they rest on
-        self.leads = False  # it is the first in one of them
-        self.leaves_above, self.moves_below = float("inf"), 0.0  # estimates at which a first place changes hands
-        self.calls = self.failures = 0
-        self.pop = ""
-
-    def moved(self) -> bool:
-        """True when the estimate is not what the kept orders rest on any more."""
-        now_s, then_s = self.rtt.estimate(), self.ranked_s
-        if now_s is None or then_s is None:
-            return now_s is not then_s
-        if now_s >= self.leaves_above or now_s <= self.moves_below:
-            return True
-        return not self.leads and abs(now_s - then_s) > _UNCHANGED_S + _UNCHANGED * then_s
-
-    def cost(self, now: float) -> float:
-        return (self.rtt.estimate() or 0.0) + self.server.cost_at(now)
 
 
 @dataclass(slots=True)
@@ -113,7 +49,7 @@ class Selector:
 
     def __init__(self, endpoints: Sequence[Endpoint], rng: random.Random, *, probing: bool = True) -> None:
         self._endpoints = tuple(endpoints)
-        self._tracks = {endpoint.name: _Track() for endpoint in endpoints}
+        self._tracks = {endpoint.name: Track() for endpoint in endpoints}
         self._rng, self._probing = rng, probing
         self._current: dict[tuple[str, ...], str] = {}  # the first of a set
         self._orders: dict[int, _Order] = {}
@@ -251,17 +187,18 @@ class Selector:
                 self._answered(track, outcome, began, now)
                 return
             track.failures += 1
+            track.last_failure, track.last_failure_at = outcome.failure, now
             self._version += 1
             if outcome.failure is Failure.THROTTLED:
                 track.health.give_trial_back()
             else:
                 track.health.failed(outcome.failure, began, now, self._rng)
 
-    def _answered(self, track: _Track, outcome: Outcome, began: float, now: float) -> None:
+    def _answered(self, track: Track, outcome: Outcome, began: float, now: float) -> None:
         track.calls += 1
         track.answered_at = now
         if track.health.suspect:
-            track.health.succeeded(began)
+            track.health.succeeded(began, now)
             self._version += 1
         costs = track.server.cost_s
         call, rtt_s = outcome.call, track.rtt.estimate()
@@ -272,12 +209,12 @@ class Selector:
         if track.server.cost_s != costs or track.moved():
             self._version += 1
 
-    def _throttle(self, track: _Track, pause_s: float | None, now: float) -> None:
+    def _throttle(self, track: Track, pause_s: float | None, now: float) -> None:
         pause_s = _THROTTLED_S if pause_s is None else min(pause_s, _LONGEST_THROTTLED_S)
         track.throttled_until = max(track.throttled_until, now + pause_s)
         self._version += 1
 
-    def answered_at(self, endpoint: Endpoint, pop: str) -> None:
+    def answered_at(self, endpoint: Endpoint, pop: Pop) -> None:
         """Remember the site that answered for an endpoint."""
         self._track(endpoint).pop = pop
 
@@ -311,7 +248,7 @@ class Selector:
             if track.health.state(now) is State.READY or not track.health.unreachable:
                 return
             if rtts_s:
-                track.health.reached(now - took_s)
+                track.health.reached(now - took_s, now)
             else:
                 track.health.failed(Failure.CONNECT, now - took_s, now, self._rng)
 
@@ -319,16 +256,16 @@ class Selector:
         """What is known of each endpoint, in the configured order."""
         with self._lock:
             total = sum(track.calls for track in self._tracks.values()) or 1
-            return tuple(self._status(endpoint, total, now) for endpoint in self._endpoints)
+            return tuple(self._track(endpoint).status(endpoint, total, now) for endpoint in self._endpoints)
 
     def after_fork(self) -> None:
         """In a forked child: a new lock; what was measured stays."""
         self._lock = threading.Lock()
 
-    def _track(self, endpoint: Endpoint) -> _Track:
+    def _track(self, endpoint: Endpoint) -> Track:
         track = self._tracks.get(endpoint.name)
         if track is None:  # a client's own origin, when it is a candidate
-            track = self._tracks[endpoint.name] = _Track()
+            track = self._tracks[endpoint.name] = Track()
         return track
 
     def _rank(self, endpoint: Endpoint, configured: int, now: float) -> tuple[float, ...]:
@@ -391,21 +328,6 @@ class Selector:
             return False
         silence = (_SILENT_S if place < _BEST else _SILENT_FAR_S) * track.jitter
         return now - max(track.rtt.last_at, track.probe_at) > silence
-
-    def _status(self, endpoint: Endpoint, total: int, now: float) -> EndpointStatus:
-        track = self._track(endpoint)
-        estimate = track.rtt.estimate()
-        return EndpointStatus(
-            name=endpoint.name,
-            url=endpoint.shown(),
-            state=track.health.state(now).value,
-            rtt_ms=None if estimate is None else estimate * 1e3,
-            pop=track.pop,
-            calls=track.calls,
-            failures=track.failures,
-            share=track.calls / total,
-            server_ms=None if track.server.last_s is None else track.server.last_s * 1e3,
-        )
 
 
 def _margin(cost_s: float) -> float:

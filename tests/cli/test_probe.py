@@ -28,6 +28,7 @@ def test_the_settings_endpoints_are_measured_nearest_first(
     said = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in said["endpoints"]] == ["fra", "nyc"]
     assert all(row["samples"] == 3 and row["rtt_ms"] <= row["median_ms"] for row in said["endpoints"])
+    assert [(row["pop"], row["city"]) for row in said["endpoints"]] == [("FRA", "Frankfurt-am-Main"), ("NYC", "")]
     assert lab.requests() == {"fra": 0, "nyc": 0, "origin": 0}  # nothing that a provider bills
     sent = [header for site in ("fra", "nyc") for one in lab.recorded(site) for header in one["headers"]]  # type: ignore[attr-defined]
     assert not [name for name, _ in sent if "auth" in name.lower() or "key" in name.lower()]

@@ -245,7 +245,11 @@ def test_each_attempt_reports_one_outcome(run: Run) -> None:
     rt = run.runtime(a=says(429, (b"retry-after", b"7")), b=Failure.REFUSED, c=ok(), took_s=0.5)
     done = Sending(run, rt, A, B, C)
     a, b, c = done.selector.status(rt.time)
-    assert [(s.calls, s.failures, s.state) for s in (a, b, c)] == [(0, 1, "ready"), (0, 1, "ejected"), (1, 0, "ready")]
+    assert [(s.calls, s.failures, s.state) for s in (a, b, c)] == [
+        (0, 1, "deprioritised"),
+        (0, 1, "ejected"),
+        (1, 0, "ready"),
+    ]
     throttled, _ = done.selector.plan([A, C], 1000.5 + 6.9)
     free, _ = done.selector.plan([A, C], 1000.5 + 7.1)
     assert throttled == (C, A) and len(free) == 2

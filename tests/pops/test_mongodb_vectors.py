@@ -66,7 +66,7 @@ def test_errors(case: Any) -> None:
         now += 10.0
         for _, answer in phase.get("responses") or ():
             if answer.get("ok"):
-                health.reached(now)
+                health.reached(now, now)
         for error in phase.get("applicationErrors") or ():
             at = began[error["generation"]] if "generation" in error else now
             health.failed(FAILURES[error["type"]], at, now, rng)

@@ -50,7 +50,7 @@ def test_the_estimate_is_the_smallest_of_the_last_three(samples: list[float]) ->
 def _do(health: Health, event: str, now: float, rng: random.Random) -> None:
     what, _, began = event.partition(" began ")
     if what == "ok":
-        health.succeeded(float(began or now))
+        health.succeeded(float(began or now), float(now))
     elif what != "?":
         health.failed(Failure(what), float(began or now), now, rng)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeclient.pops.identity import Pop
 from edgeclient.pops.selector import Selector
 from edgeclient.values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 
@@ -199,11 +200,54 @@ def test_late_errors_do_not_eject_twice() -> None:
 
 def test_the_status_counts() -> None:
     running = Running().rtt(a=20).fail(B, Failure.STATUS, 1)
-    running.selector.answered_at(A, "FRA")
+    running.selector.answered_at(A, Pop("FRA", "Frankfurt-am-Main"))
+    running.selector.record(Outcome(A, rtt_s=0.021), 1)
     a, b, c = running.selector.status(2)
-    assert (a.name, a.url, a.state, a.pop, a.calls, a.failures, a.share) == ("a", A.url, "ready", "FRA", 3, 0, 1.0)
-    assert a.rtt_ms == pytest.approx(20)
+    assert (a.name, a.url, a.state, a.pop, a.calls, a.failures, a.share) == ("a", A.url, "ready", "FRA", 4, 0, 1.0)
+    assert a.rtt_ms == pytest.approx(20) and a.rtt_now_ms == pytest.approx(21) and a.city == "Frankfurt-am-Main"
+    assert (a.why, a.in_state_s, a.last_failure, a.last_failure_s) == ("", None, "", None)
     assert (b.calls, b.failures, b.share, b.rtt_ms, c.calls) == (0, 1, 0.0, None, 0)
+    assert (b.state, b.why, b.last_failure, b.last_failure_s) == ("ready", "not measured yet", "status", 1.0)
+
+
+def test_the_status_says_why() -> None:
+    running = Running().rtt(a=20, b=30, c=40).fail(A, Failure.REFUSED, 10).fail(B, Failure.THROTTLED, 10, 7.0)
+    for now in (10, 11):
+        running.fail(C, Failure.STATUS, now)
+
+    def said(now: float) -> list[tuple[str, str, float | None]]:
+        found = running.selector.status(now)
+        return [(e.state, e.why.split("; out for")[0], e.in_state_s) for e in found]
+
+    assert said(12) == [
+        ("ejected", "connection_refused 2.0 s ago", 2.0),
+        ("deprioritised", "no requests left, or refused; for 5.0 s more", None),
+        ("ejected", "status 1.0 s ago", 1.0),
+    ]
+    assert said(20) == [
+        ("probation", "connection_refused 10.0 s ago; a probe tries it next", 10.0),
+        ("ready", "", None),
+        ("probation", "status 9.0 s ago; a call tries it next", 9.0),
+    ]
+    running.selector.probed(A, [0.02], 20.0, 0.0)
+    running.selector.record(Outcome(C), 20.5)
+    assert [(e.state, e.in_state_s) for e in running.selector.status(21)] == [
+        ("ready", 1.0),
+        ("ready", None),
+        ("ready", 0.5),
+    ]
+
+
+def test_the_status_says_that_one_is_slow() -> None:
+    running = Running().rtt(a=20, b=30)
+    for number in range(12):
+        slow = Outcome(
+            A,
+            took_s=0.12 if number < 8 else 0.92,
+            call=Call("openai", "POST", "", "", model="m", route=Route.INFERENCE),
+        )
+        running.selector.record(slow, float(number))
+    assert running.selector.status(12.0)[0].why == "798 ms slower than usual; believed for 42.0 s more"
 
 
 def test_after_a_fork_what_was_measured_stays() -> None:

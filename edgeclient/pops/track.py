@@ -1,0 +1,134 @@
+"""What is known of one endpoint, and how it is shown. Pure: time comes in as an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..values import Endpoint, Failure
+from .health import Health, State
+from .identity import Pop
+from .rtt import RttWindow
+from .server_time import ServerTime
+
+_UNCHANGED_S, _UNCHANGED = 0.001, 0.02  # an estimate that moves by less does not disturb the order
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """What is known of one endpoint. Times are in the unit of their name; None means not known."""
+
+    name: str
+    url: str
+    state: str  # ready | deprioritised | ejected | probation
+    rtt_ms: float | None  # the estimate: the smallest of the last samples
+    pop: str  # the code of the site that last answered
+    calls: int  # answers it gave
+    failures: int
+    share: float  # of all answers, 0..1
+    server_ms: float | None = None  # the last answer's time beside the path
+    rtt_now_ms: float | None = None  # the last sample
+    why: str = ""  # why it is in this state, or costs more than its path
+    in_state_s: float | None = None  # since it went out, or came back; None when it was always ready
+    last_failure: str = ""  # in the words of `Attempt.outcome`
+    last_failure_s: float | None = None  # how long ago
+    city: str = ""  # of the PoP, where the code is known
+
+
+class Track:
+    """What is known of one endpoint, while it runs."""
+
+    __slots__ = (
+        "answered_at",
+        "calls",
+        "failures",
+        "health",
+        "jitter",
+        "last_failure",
+        "last_failure_at",
+        "leads",
+        "leaves_above",
+        "moves_below",
+        "pop",
+        "probe_at",
+        "ranked_s",
+        "rtt",
+        "server",
+        "throttled_until",
+        "version",
+    )
+
+    def __init__(self) -> None:
+        self.rtt = RttWindow()
+        self.health = Health()
+        self.server = ServerTime()
+        self.throttled_until = 0.0
+        self.probe_at = self.answered_at = self.last_failure_at = float("-inf")
+        self.jitter = 1.0  # of the silence before the next probe
+        self.version = -1  # of the kept orders that the next four speak of
+        self.ranked_s: float | None = None  # the estimate they rest on
+        self.leads = False  # it is the first in one of them
+        self.leaves_above, self.moves_below = float("inf"), 0.0  # estimates at which a first place changes hands
+        self.calls = self.failures = 0
+        self.last_failure: Failure | None = None
+        self.pop: Pop | None = None
+
+    def moved(self) -> bool:
+        """True when the estimate is not what the kept orders rest on any more."""
+        now_s, then_s = self.rtt.estimate(), self.ranked_s
+        if now_s is None or then_s is None:
+            return now_s is not then_s
+        if now_s >= self.leaves_above or now_s <= self.moves_below:
+            return True
+        return not self.leads and abs(now_s - then_s) > _UNCHANGED_S + _UNCHANGED * then_s
+
+    def cost(self, now: float) -> float:
+        """What a call costs here in seconds: the path, and what the endpoint is slower than usual."""
+        return (self.rtt.estimate() or 0.0) + self.server.cost_at(now)
+
+    def status(self, endpoint: Endpoint, total: int, now: float) -> EndpointStatus:
+        """All this as plain values. `total`: the answers of all endpoints."""
+        state, why = self._state(now)
+        pop, failure = self.pop, self.last_failure
+        since = self.health.since
+        return EndpointStatus(
+            name=endpoint.name,
+            url=endpoint.shown(),
+            state=state,
+            rtt_ms=_ms(self.rtt.estimate()),
+            pop=pop.code if pop is not None else "",
+            calls=self.calls,
+            failures=self.failures,
+            share=self.calls / total,
+            server_ms=_ms(self.server.last_s),
+            rtt_now_ms=_ms(self.rtt.last_s),
+            why=why,
+            in_state_s=None if since is None else now - since,
+            last_failure=failure.value if failure is not None else "",
+            last_failure_s=None if failure is None else now - self.last_failure_at,
+            city=pop.city if pop is not None else "",
+        )
+
+    def _state(self, now: float) -> tuple[str, str]:
+        state = self.health.state(now)
+        if state is State.EJECTED:
+            return state.value, f"{self._failed(now)}; out for {self.health.ejected_until - now:.1f} s more"
+        if state is State.PROBATION:
+            return state.value, f"{self._failed(now)}; a {'probe' if self.health.unreachable else 'call'} tries it next"
+        if now < self.throttled_until:
+            return "deprioritised", f"no requests left, or refused; for {self.throttled_until - now:.1f} s more"
+        slower_s = self.server.cost_at(now)
+        if slower_s:
+            return (
+                state.value,
+                f"{slower_s * 1e3:.0f} ms slower than usual; believed for {self.server.until - now:.1f} s more",
+            )
+        return state.value, "" if self.rtt.estimate() is not None else "not measured yet"
+
+    def _failed(self, now: float) -> str:
+        if self.last_failure is None:
+            return "a probe failed"
+        return f"{self.last_failure.value} {now - self.last_failure_at:.1f} s ago"
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1e3
