@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from .noting import OUTRUN, Attempt
-from .pops import limits
+from .pops import limits, refusals
 from .pops.hedging import Hedging
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
@@ -219,9 +219,10 @@ def _learn(call: Call, tried: Tried, selector: Selector, rt: Runtime, trace: Tra
         retry_after_s=_pause_s(reply, failure, rt.wall()) if reply is not None else None,
         took_s=tried.ended - tried.began,
         sent_bytes=call.size,
+        upload_bytes_s=reply.upload_bytes_s if reply is not None else None,
         cold=reply is not None and reply.cold,
         processing_s=limits.processing_s(reply) if reply is not None else None,
-        call=call if first else None,
+        call=call if first or failure is Failure.REGION else None,
     )
     selector.record(outcome, tried.ended)
 
@@ -253,6 +254,8 @@ def judge(call: Call, endpoint: Endpoint, reply: Reply) -> Failure | None:
         return Failure.STATUS
     if endpoint is ORIGIN or call.dialect is None:
         return None
+    if reply.status in refusals.STATUSES and refusals.by_region(reply.status, reply.body or b""):
+        return Failure.REGION
     if 300 <= reply.status < 400:
         return Failure.NOT_AN_ANSWER  # redirects are not followed: a key goes nowhere it was not given for
     if reply.status == 200 and not _looks_right(call, reply):

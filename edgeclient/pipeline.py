@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _TEE_LIMIT = 8 * 2**20
+_OPENING = 1024  # bytes by which a conversation is told
 
 
 @dataclass(slots=True)
@@ -96,6 +97,7 @@ def classify(request: Request, edge: Policies) -> Call:
         dialect=dialect,
         body=body,
         size=len(request.body),
+        opening=hash(request.body[:_OPENING]),
         streamed=streamed,
         live=streamed if request.live is None else request.live,
         key=key,
@@ -141,8 +143,7 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
         edge.telemetry.emit(Event(rt.wall(), call.model, notes, error=type(error).__name__))
         raise
     pop = pop_of(reply.headers)
-    if pop is not None:
-        edge.selector.answered_at(trace.endpoint, pop)
+    edge.selector.answered_at(trace.endpoint, pop, call, rt.now())
     code = pop.code if pop is not None else ""
     stored = False
     if reply.body is not None:

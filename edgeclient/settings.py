@@ -76,7 +76,8 @@ class Endpoint:
     there too) or "none". `route`: "inference", "gateway", or None for both. `models`: the models it serves, as names or
     as a mapping from the asked-for name to the name there; None for every model of its route. `probe`: a path, from the root
     of the host, that answers without a key and without cost; used by `rtt_source="http"`. `region`: where it answers, in
-    your own words ("eu", "DE"), for `allow_regions`.
+    your own words ("eu", "DE"), for `allow_regions`. `weight`: of two endpoints that are equally near the heavier one is
+    preferred.
     """
 
     url: str = ""
@@ -87,6 +88,7 @@ class Endpoint:
     models: dict[str, str] | list[str] | tuple[str, ...] | None = None
     probe: str = "/"
     region: str = ""
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
 @_explained
@@ -341,6 +343,7 @@ def _endpoint(endpoint: Endpoint, name: str, settings: Settings, source: str, ke
         route=Route(endpoint.route) if endpoint.route else None,
         models=models if models is None or isinstance(models, dict) else {model: model for model in models},
         region=endpoint.region,
+        weight=endpoint.weight,
         probe=endpoint.probe if endpoint.probe.startswith("/") else f"/{endpoint.probe}",
     )
 

@@ -33,6 +33,7 @@ class Endpoint:
     route: Route | None = None  # None: takes both routes
     models: Mapping[str, str] | None = None  # asked-for name -> name there; None: every model of its route
     region: str = ""  # where it answers, in the user's words
+    weight: float = 1.0  # of two that are equally near the heavier one is preferred
     probe: str = "/"  # unpaid path for the HTTP probe, from the root of the host
 
     def base(self, sdk: str) -> str:
@@ -118,6 +119,7 @@ class Call:
     dialect: Dialect | None = None
     body: Json = field(default_factory=dict)
     size: int = 0  # bytes of the request's body
+    opening: int = 0  # tells how the body begins: equal in all turns of a conversation
     streamed: bool = False  # an event stream was asked for
     live: bool = False  # the body goes out unread
     key: str = ""  # of the exact cache; "" when this call is not cacheable
@@ -142,6 +144,7 @@ class Failure(Enum):
     PROTOCOL = "http_protocol_error"
     STATUS = "status"  # a 5xx; RFC 9209 says it by received-status alone, and so the next
     THROTTLED = "throttled"  # 429, or 529
+    REGION = "http_request_denied"  # the provider serves nobody who comes from where this PoP is
     NOT_AN_ANSWER = "http_response_content_type_error"  # a captive portal, broken JSON, a redirect
     NO_KEY = "proxy_configuration_error"  # the key of this endpoint could not be read
 
@@ -176,6 +179,7 @@ class Outcome:
     took_s: float = 0.0  # start of the attempt to the answer's head (or to its end, when it is not live)
     cold: bool = False  # it had to open a connection first
     sent_bytes: int = 0  # of the request's body
+    upload_bytes_s: float | None = None  # how fast it went, where the kernel tells
     processing_s: float | None = None  # of `took_s`, what the server says that the model took
     call: Call | None = None
 
@@ -202,6 +206,7 @@ class Reply:
     native: Any = None  # the family's own response; None for an answer from the cache
     rtt_s: float | None = None
     cold: bool = False  # the connection was opened for it
+    upload_bytes_s: float | None = None  # how fast a long request went
     decode: Callable[[bytes], bytes] = _as_it_is  # undoes the content encoding of a body from the wire
     tee: Watch | None = None
     notes: Notes | None = None

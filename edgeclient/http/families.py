@@ -25,6 +25,7 @@ from . import bodies, credentials, sockets
 from .streams import AsyncBackend, Backend
 from .watchdog import Watchdog
 
+_LONG = 64 * 2**10  # bytes of a request by which the speed of its path can be told
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
 
 
@@ -254,13 +255,15 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def to_reply(native: Any, *, live: bool, kernel: bool) -> Reply:
-    """A response as the pipeline sees it; its body is read unless it goes out live."""
-    rtt = sockets.rtt_of_response(native) if kernel else None
+def to_reply(native: Any, *, live: bool, kernel: bool, sent: int = 0) -> Reply:
+    """A response as the pipeline sees it; its body is read unless it goes out live. `sent`: bytes of the request."""
+    rtt = sockets.of_response(native, sockets.kernel_rtt) if kernel else None
     reply = Reply(native.status_code, native.headers.raw, None if live else native.content, native)
     reply.cold = sockets.is_new(native)
     if rtt is not None:
         reply.rtt_s = of_kernel(*rtt)
+        if sent >= _LONG:
+            reply.upload_bytes_s = sockets.of_response(native, sockets.upload_bytes_s)
     if live and "content-encoding" in native.headers:
         family, headers = family_of(native), native.headers
         reply.decode = lambda body: family.Response(200, headers=headers, content=body).content

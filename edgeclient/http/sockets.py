@@ -7,14 +7,17 @@ import math
 import socket
 import struct
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux; None on macOS and Windows
 _SEEN = "_edgeclient_seen"
-_BYTES = 160
+_BYTES = 168
 _UNACKED, _LAST_ACK, _RTT, _MIN_RTT = 24, 56, 68, 148  # offsets in struct tcp_info, u32; milliseconds, microseconds
+_DELIVERY_RATE = 160  # u64; bytes a second
 
 Option = tuple[int, int, int]
 NO_LINGER = struct.pack("ii", 1, 0)  # closing ends the connection at once and drops what was not acknowledged
@@ -67,13 +70,19 @@ def kernel_rtt(sock: Any) -> tuple[float, float] | None:
     return smoothed * 1e-6, minimum * 1e-6
 
 
-def rtt_of_response(native: Any) -> tuple[float, float] | None:
-    """The round-trip times of the connection that a response of either HTTP family came on."""
+def upload_bytes_s(sock: Any) -> float | None:
+    """How fast a connection last delivered what was sent, in bytes a second; None where the kernel does not tell."""
+    info = _tcp_info(sock, _DELIVERY_RATE + 8)
+    return float(struct.unpack_from("<Q", info, _DELIVERY_RATE)[0]) or None if info is not None else None
+
+
+def of_response(native: Any, read: Callable[[Any], T | None]) -> T | None:
+    """What the kernel tells of the connection that a response of either HTTP family came on."""
     stream = native.extensions.get("network_stream")
     if stream is None:
         return None
     try:
-        return kernel_rtt(stream.get_extra_info("socket"))
+        return read(stream.get_extra_info("socket"))
     except Exception:  # a stream of a user's own transport may do anything
         return None
 

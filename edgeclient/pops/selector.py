@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from ..values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 from .health import State
 from .identity import Pop
-from .track import EndpointStatus, Track
+from .suiting import LONG_UPLOAD, Suiting
+from .track import HYSTERESIS, HYSTERESIS_S, EndpointStatus, Track, margin
 
-_HYSTERESIS_S, _HYSTERESIS = 0.005, 0.10
 _COLD = 0.25  # of the RTT: opening a connection costs two or three of them, once
 _OPENING = 3  # round trips to the answer on a new connection: TCP and TLS 1.3 take one each
 _WARM_S = 50.0  # servers close idle connections after a minute or so
@@ -27,8 +27,6 @@ _LONGEST_THROTTLED_S = 300.0
 _SILENT_S, _SILENT_FAR_S, _SILENT_JITTER = 300.0, 1800.0, 0.2
 _LOOK_AGAIN_S = 1.0  # how long "nothing is due" is believed: it is asked before every call
 _BEST = 4  # so many of the nearest are probed after the shorter silence
-_LONG_UPLOAD = 64 * 2**10  # bytes; a round trip measured behind one's own upload is that of the queue
-_LOAD_MEMORY_S = 3.0  # for so long a slow answer of a model at the PoP says that the PoP is busy
 _EXPLORE_AFTER, _EXPLORE_EACH = 10, 3  # answers of the first one before any other is tried out, and between two trials
 _ORDERS = 256  # kept orders, one for each set of candidates
 
@@ -55,6 +53,8 @@ class Selector:
         self._orders: dict[int, _Order] = {}
         self._version = 0  # of everything that orders rest on
         self._nothing_due_until = 0.0
+        self._weighted = any(endpoint.weight != 1.0 for endpoint in endpoints)
+        self._suiting = Suiting(self._track, rng)
         self._lock = threading.Lock()
 
     def plan(
@@ -73,13 +73,14 @@ class Selector:
             good = order.good
             if not self._probing and len(good) > 1:
                 good = self._explored(good)
-            if call is not None and call.route is Route.INFERENCE and len(good) > 1:
-                good = self._shared(good, now)
-            return good, order.rest
+            return (
+                (good, order.rest) if call is None or len(good) < 2 else self._suiting.suit(good, order.rest, call, now)
+            )
 
     def _ordered(self, candidates: Sequence[Endpoint], now: float, again: bool) -> _Order:
-        ranked = sorted(enumerate(candidates), key=lambda numbered: self._rank(numbered[1], numbered[0], now))
-        order = self._keep_current([endpoint for _, endpoint in ranked], now)
+        numbered = sorted(enumerate(candidates), key=lambda numbered: self._rank(numbered[1], numbered[0], now))
+        ranked = [endpoint for _, endpoint in numbered]
+        order = self._keep_current(self._heaviest_first(ranked, now) if self._weighted else ranked, now)
         spared = {e.name for e in order if self._is_out(e, now) or (again and self._track(e).health.suspect)}
         good = [e for e in order if e.name not in spared]
         until = min([self._settled_until(e, now) for e in candidates], default=now)
@@ -113,9 +114,9 @@ class Selector:
             first, second = self._track(order.good[0]), self._track(order.good[1])
             first.leads = True
             other_s, first_s = second.cost(now), first.cost(now)
-            far_s = max(other_s + _HYSTERESIS_S, other_s / (1 - _HYSTERESIS))
+            far_s = max(other_s + HYSTERESIS_S, other_s / (1 - HYSTERESIS))
             first.leaves_above = min(first.leaves_above, far_s - first.server.cost_at(now))
-            near_s = first_s - _margin(first_s)
+            near_s = first_s - margin(first_s)
             for endpoint in order.good[1:]:
                 track = self._track(endpoint)
                 track.moves_below = max(track.moves_below, near_s - track.server.cost_at(now))
@@ -136,29 +137,16 @@ class Selector:
         other = next(e for e in good if self._track(e).rtt.estimate() is None)
         return (other, *[e for e in good if e is not other])
 
-    def _shared(self, good: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
-        """The order for a model at the PoP: while the first looks busy, the less busy of it and another chosen at random.
-
-        Its own past says what is busy. One client that always moved to the second best would take its load there whole,
-        and so would everybody else.
-        """
-        first = good[0]
-        mine = self._load(first, now)
-        slack = mine - self._track(first).cost(now)
-        reach = mine - _margin(mine)
-        if slack <= _HYSTERESIS_S:
-            return good
-        others = [e for e in good[1:] if self._track(e).rtt.estimate() is not None and self._track(e).cost(now) < reach]
-        if not others:
-            return good
-        other = self._rng.choice(others)
-        if self._load(other, now) >= reach:
-            return good
-        return (other, *[e for e in good if e is not other])
-
-    def _load(self, endpoint: Endpoint, now: float) -> float:
-        track = self._track(endpoint)
-        return track.cost(now) + track.server.excess_at(now, _LOAD_MEMORY_S)
+    def _heaviest_first(self, ranked: list[Endpoint], now: float) -> list[Endpoint]:
+        """Of those that are as near as the first one, the heaviest goes to the front."""
+        group, best_s, _ = self._rank(ranked[0], 0, now)
+        near = [
+            e
+            for e in ranked
+            if self._rank(e, 0, now)[0] == group and self._track(e).cost(now) < best_s + margin(best_s)
+        ]
+        heaviest = max(near, key=lambda e: e.weight, default=ranked[0])
+        return [heaviest, *[e for e in ranked if e is not heaviest]]
 
     def hedge_after_s(self, endpoint: Endpoint, spare: Endpoint, call: Call, now: float) -> float | None:
         """After how many seconds a call to an endpoint takes longer than 19 of 20 do.
@@ -179,8 +167,10 @@ class Selector:
         with self._lock:
             track = self._track(outcome.endpoint)
             began = now - outcome.took_s
-            if outcome.rtt_s is not None and outcome.sent_bytes < _LONG_UPLOAD:
+            if outcome.rtt_s is not None and outcome.sent_bytes < LONG_UPLOAD:
                 track.rtt.add(outcome.rtt_s, now)
+            if outcome.upload_bytes_s:
+                track.upload_bytes_s = outcome.upload_bytes_s
             if outcome.retry_after_s is not None or outcome.failure is Failure.THROTTLED:
                 self._throttle(track, outcome.retry_after_s, now)
             if outcome.failure is None:
@@ -189,7 +179,9 @@ class Selector:
             track.failures += 1
             track.last_failure, track.last_failure_at = outcome.failure, now
             self._version += 1
-            if outcome.failure is Failure.THROTTLED:
+            if outcome.failure is Failure.REGION and outcome.call is not None:
+                self._suiting.refused(track, outcome.call.model, now)
+            if outcome.failure in (Failure.THROTTLED, Failure.REGION):
                 track.health.give_trial_back()
             else:
                 track.health.failed(outcome.failure, began, now, self._rng)
@@ -214,9 +206,15 @@ class Selector:
         track.throttled_until = max(track.throttled_until, now + pause_s)
         self._version += 1
 
-    def answered_at(self, endpoint: Endpoint, pop: Pop) -> None:
-        """Remember the site that answered for an endpoint."""
-        self._track(endpoint).pop = pop
+    def answered_at(self, endpoint: Endpoint, pop: Pop | None, call: Call, now: float) -> None:
+        """Remember the site that answered, and where the conversation is. A refusal is that of a site, not of an endpoint."""
+        track = self._track(endpoint)
+        if pop is not None and pop is not track.pop:
+            if track.pop is not None and pop.code != track.pop.code:
+                track.refuses.clear()
+            track.pop = pop
+        with self._lock:
+            self._suiting.answered(endpoint, call, now)
 
     def due(self, now: float) -> list[Endpoint]:
         """The endpoints to probe now. They stay due until `probing` says that a probe of them has begun."""
@@ -296,8 +294,8 @@ class Selector:
         current = next((e for e in order if e.name == self._current.get(group)), None)
         if order and current is not None and current is not order[0]:
             mine, best = self._rank(current, 0, now), self._rank(order[0], 0, now)
-            margin = _margin(mine[1]) + self._opening(current, order[0], now)
-            if mine[0] == best[0] == 0 and mine[1] - best[1] < margin:
+            least_s = margin(mine[1]) + self._opening(current, order[0], now)
+            if mine[0] == best[0] == 0 and mine[1] - best[1] < least_s and current.weight >= order[0].weight:
                 return [current, *(endpoint for endpoint in order if endpoint is not current)]
         if current is not None and current is not order[0] and self._is_unwell(current, now):
             return order
@@ -328,8 +326,3 @@ class Selector:
             return False
         silence = (_SILENT_S if place < _BEST else _SILENT_FAR_S) * track.jitter
         return now - max(track.rtt.last_at, track.probe_at) > silence
-
-
-def _margin(cost_s: float) -> float:
-    """By how much another has to be better than the first one at this cost."""
-    return max(_HYSTERESIS_S, _HYSTERESIS * cost_s)

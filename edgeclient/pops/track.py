@@ -10,6 +10,7 @@ from .identity import Pop
 from .rtt import RttWindow
 from .server_time import ServerTime
 
+HYSTERESIS_S, HYSTERESIS = 0.005, 0.10
 _UNCHANGED_S, _UNCHANGED = 0.001, 0.02  # an estimate that moves by less does not disturb the order
 
 
@@ -51,9 +52,11 @@ class Track:
         "pop",
         "probe_at",
         "ranked_s",
+        "refuses",
         "rtt",
         "server",
         "throttled_until",
+        "upload_bytes_s",
         "version",
     )
 
@@ -71,6 +74,10 @@ class Track:
         self.calls = self.failures = 0
         self.last_failure: Failure | None = None
         self.pop: Pop | None = None
+        self.upload_bytes_s: float | None = None  # of the last long request
+        self.refuses: dict[
+            str, float
+        ] = {}  # models that it may not serve from where it is, and until when that is believed
 
     def moved(self) -> bool:
         """True when the estimate is not what the kept orders rest on any more."""
@@ -117,6 +124,9 @@ class Track:
         if now < self.throttled_until:
             return "deprioritised", f"no requests left, or refused; for {self.throttled_until - now:.1f} s more"
         slower_s = self.server.cost_at(now)
+        refused = [model for model, until in self.refuses.items() if now < until]
+        if refused:
+            return state.value, f"refused from where this PoP is: {', '.join(refused)}"
         if slower_s:
             return (
                 state.value,
@@ -128,6 +138,11 @@ class Track:
         if self.last_failure is None:
             return "a probe failed"
         return f"{self.last_failure.value} {now - self.last_failure_at:.1f} s ago"
+
+
+def margin(cost_s: float) -> float:
+    """By how much another has to be better than the first one at this cost."""
+    return max(HYSTERESIS_S, HYSTERESIS * cost_s)
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from ..cache.stores import Store
 from ..http import families
 from ..http.doors import Door
-from ..values import Endpoint, Entry
+from ..values import Call, Endpoint, Entry
 from .protocol import AttemptFailed, Learn
 
 
@@ -40,3 +41,8 @@ def meaning(error: Exception, door: Door, began: float) -> Exception:
     """The failed attempt that an exception of the HTTP library means; itself, when it is not about the attempt."""
     failure = families.failure_of(error, early=time.monotonic() - began < families.early_s(door.way))
     return error if failure is None else AttemptFailed(failure, error)
+
+
+def wanted_whole(call: Call, native: Any) -> bool:
+    """True for an error, whose body says what it means: the SDKs read it too."""
+    return call.dialect is not None and native.status_code >= 400

@@ -15,7 +15,7 @@ from typing import Any
 from ..cache.flights import Flight
 from ..http import families
 from ..values import Call, Endpoint, Reply
-from .common import DoorRuntime, meaning
+from .common import DoorRuntime, meaning, wanted_whole
 from .protocol import run_sync
 
 
@@ -29,14 +29,15 @@ class ThreadRuntime(DoorRuntime):
         began = self.now()
         try:
             native = send(request)
-            if not call.live and not native.is_closed:
+            live = call.live and not wanted_whole(call, native)
+            if not live and not native.is_closed:
                 native.read()
         except Exception as error:
             meant = meaning(error, self.door, began)
             if meant is error:
                 raise  # as it is, its cause included
             raise meant from None
-        return families.to_reply(native, live=call.live, kernel=self.door.believes_kernel(request))
+        return families.to_reply(native, live=live, kernel=self.door.believes_kernel(request), sent=call.size)
 
     async def first(
         self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float

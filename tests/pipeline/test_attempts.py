@@ -173,7 +173,9 @@ def test_a_read_timeout_is_not_tried_elsewhere(run: Run, idempotent: bool) -> No
 @pytest.mark.parametrize("failure", list(Failure))
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_the_rule_of_sending_again(failure: Failure, idempotent: bool) -> None:
-    free = failure in UNSENT or failure in (Failure.STATUS, Failure.THROTTLED, Failure.NOT_AN_ANSWER)
+    free = failure in UNSENT or failure in (
+        Failure.STATUS, Failure.THROTTLED, Failure.NOT_AN_ANSWER, Failure.REGION
+    )  # fmt: skip
     expected = free or (idempotent and failure in SENT_AND_LOST)
     assert may_resend(replace(CALL, idempotent=idempotent), failure) is expected
 
@@ -384,3 +386,47 @@ def test_a_retry_of_the_sdk_begins_elsewhere() -> None:
     selector.record(Outcome(A, Failure.STATUS), 0.0)
     assert plan(CALL, [A, B], selector, "last", 1.0) == [A, B, ORIGIN]
     assert plan(replace(CALL, retry=1), [A, B], selector, "last", 1.0) == [B, ORIGIN, A]
+
+
+# -- refused where the PoP is
+
+_REGIONS = [
+    (
+        403,
+        b'{"error":{"code":"unsupported_country_region_territory","message":"Country, region, or territory not supported"}}',
+    ),
+    (
+        400,
+        b'[{"error":{"code":400,"message":"User location is not supported for the API use."}}]',
+    ),
+]
+
+
+@both_ways
+@pytest.mark.parametrize(("status", "body"), _REGIONS)
+def test_what_is_refused_where_one_pop_is_goes_to_another(run: Run, status: int, body: bytes) -> None:
+    call = replace(CALL, model="m")
+    done = Sending(run, run.runtime(a=says(status, body=body), b=ok()), A, B, ORIGIN, call=call)
+    assert done.trace.tried == [Attempt("a", "http_request_denied", status), Attempt("b", "ok", 200)]
+    good, rest = done.selector.plan((A, B), done.rt.time, call=call)
+    assert (good, rest) == ((B,), (A,)), "it is not asked for this model again"
+    assert done.selector.plan((A, B), done.rt.time, call=replace(call, model="another"))[0] == (A, B)
+    assert done.selector.plan((A, B), done.rt.time + 3600, call=call)[0] == (A, B)
+    status_of_a = done.selector.status(done.rt.time)[0]
+    assert status_of_a.state == "ready" and status_of_a.why == "refused from where this PoP is: m"
+
+
+@both_ways
+def test_refused_everywhere_the_refusal_is_handed_back(run: Run) -> None:
+    refused = [says(*_REGIONS[0][:1], body=_REGIONS[0][1]) for _ in range(2)]
+    done = Sending(run, run.runtime(a=refused[0], b=refused[1]), A, B)
+    assert done.reply is refused[1] and done.rt.closed == [refused[0]]
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("status", "body"), [(400, _REGIONS[0][1]), (403, b'{"error":{"code":"no"}}'), (403, b"x" * 5000 + _REGIONS[0][1])]
+)
+def test_another_refusal_is_an_answer(run: Run, status: int, body: bytes) -> None:
+    done = Sending(run, run.runtime(a=says(status, body=body), b=ok()), A, B)
+    assert done.rt.sent == ["a"] and done.reply is not None and done.reply.status == status

@@ -479,3 +479,30 @@ def test_an_origin_of_these_tests_keeps_bytes(origin: Origin) -> None:
         assert sock.recv(15) == b"HTTP/1.1 404 Be"
     (seen,) = origin.take()
     assert seen.raw == sent and seen.headers[1] == ("X-CaSe", "1") and seen.path == "/v1/x"
+
+
+# -- errors whose body says more than their status
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_pop_where_the_provider_serves_nobody_is_left_for_another(net: Net, form: str) -> None:
+    body = b'{"error":{"code":"unsupported_country_region_territory","message":"not supported"}}'
+    net.endpoints["fra"].always = recording.says(body, code=403)
+    edge = net.edge("fra", "nyc")
+    client = net.client(edge)
+    said = await ask(client, form)
+    assert said.text == "hello from nyc"
+    assert [(a.endpoint, a.outcome) for a in said.notes.tried] == [("fra", "http_request_denied"), ("nyc", "ok")]
+    assert (await ask(client, form)).text == "hello from nyc"
+    assert net.seen() == {"fra": 1, "nyc": 2}
+    assert edge.status().endpoints[0].state == "ready"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 422])
+async def test_other_errors_are_the_sdks_own_with_their_body(net: Net, form: str, code: int) -> None:
+    net.endpoints["fra"].always = recording.status(code)
+    with pytest.raises(SDK_ERRORS[net.sdk].APIStatusError, match="said so") as caught:
+        await ask(net.client(net.edge("fra", "nyc")), form)
+    assert caught.value.status_code == code and caught.value.response.json()["error"]["code"] == "some_code"
+    assert net.seen() == {"fra": 1}

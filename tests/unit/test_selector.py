@@ -200,7 +200,7 @@ def test_late_errors_do_not_eject_twice() -> None:
 
 def test_the_status_counts() -> None:
     running = Running().rtt(a=20).fail(B, Failure.STATUS, 1)
-    running.selector.answered_at(A, Pop("FRA", "Frankfurt-am-Main"))
+    running.selector.answered_at(A, Pop("FRA", "Frankfurt-am-Main"), Call("openai", "POST", "", ""), 1)
     running.selector.record(Outcome(A, rtt_s=0.021), 1)
     a, b, c = running.selector.status(2)
     assert (a.name, a.url, a.state, a.pop, a.calls, a.failures, a.share) == ("a", A.url, "ready", "FRA", 4, 0, 1.0)
@@ -469,3 +469,14 @@ def test_a_kept_order_counts_what_its_first_costs_beyond_the_path() -> None:
     cost_ms = running.selector._tracks["a"].server.cost_at(37.0) * 1e3
     running.rtt(37, a=115 - cost_ms)
     assert running.order(38)[0] == "ba"
+
+
+def test_of_two_that_are_equally_near_the_heavier_one_is_preferred() -> None:
+    heavy = Endpoint("heavy", "https://heavy.example.com/v1", weight=2.0)
+    assert Running(A, heavy).rtt(a=20, heavy=23).order(1)[0] == "heavya"
+    assert Running(A, heavy).rtt(a=20, heavy=26).order(1)[0] == "aheavy"
+    running = Running(A, heavy).rtt(heavy=40, a=20)
+    assert running.order(1)[0] == "aheavy"
+    assert running.rtt(2, heavy=22).order(3)[0] == "heavya", "the current one yields to a heavier one that is as near"
+    assert running.rtt(4, a=19).order(5)[0] == "heavya"
+    assert Running(A, heavy).fail(heavy, Failure.REFUSED, 0).order(1) == ("a", "heavy")

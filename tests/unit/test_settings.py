@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edgeclient import Edge, SettingsError
-from edgeclient.settings import SETTINGS, Cache, Endpoint, Key, Settings, load
+from edgeclient.settings import SETTINGS, Cache, Endpoint, Hedge, Key, Settings, load
 from edgeclient.values import Route
 
 from .answers import cases
@@ -294,3 +294,22 @@ def test_regions_limit_where_calls_go() -> None:
         SettingsError, match=r"argument allow_regions: allow_regions is de, .* \(their regions: EU, us\)"
     ):
         Edge(endpoints=endpoints, allow_regions=["de"])
+
+
+@pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf")])
+def test_a_weight_is_a_number_above_zero(weight: float) -> None:
+    with pytest.raises(SettingsError, match="Endpoint: weight"):
+        Endpoint("https://fra.example.com/v1", weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [("on", Hedge()), (True, Hedge()), ("off", None), (False, None), ({"share": 0.1}, Hedge(0.1))]
+)
+def test_hedging_is_said_in_a_word_or_a_table(said: object, expected: object) -> None:
+    assert Edge(hedge=said).settings.hedge == expected
+
+
+@pytest.mark.parametrize("said", [{"share": 0}, {"share": 0.3}, {"central_an_hour": -1}, "always", {"shares": 0.1}])
+def test_odd_hedging_is_refused(said: object) -> None:
+    with pytest.raises(SettingsError, match=r"argument hedge: hedge|unknown setting hedge\.shares"):
+        Edge(hedge=said)

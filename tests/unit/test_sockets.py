@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,9 +56,23 @@ def test_a_response_without_a_socket_has_none() -> None:
     def unknown(name: str) -> None:
         raise RuntimeError(name)
 
-    assert sockets.rtt_of_response(_response()) is None
-    assert sockets.rtt_of_response(_response(network_stream=SimpleNamespace(get_extra_info=unknown))) is None
-    assert sockets.rtt_of_response(_response(network_stream=SimpleNamespace(get_extra_info=lambda _: None))) is None
+    silent = (unknown, lambda _: None)
+    responses = [_response(), *(_response(network_stream=SimpleNamespace(get_extra_info=said)) for said in silent)]
+    assert [sockets.of_response(response, sockets.kernel_rtt) for response in responses] == [None, None, None]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="this platform has no such option")
+def test_the_kernel_tells_how_fast_an_upload_was() -> None:
+    near, far = _connected()
+    with near, far:
+        reader = threading.Thread(target=lambda: [far.recv(2**16) for _ in range(64)], daemon=True)
+        reader.start()
+        near.sendall(b"x" * 2**20)
+        rate = sockets.upload_bytes_s(near)
+        near.close()
+        reader.join()
+    assert rate is not None and rate > 2**20, "a megabyte a second is nothing on loopback"
+    assert sockets.upload_bytes_s(near) is None
 
 
 @pytest.mark.parametrize(
