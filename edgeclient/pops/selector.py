@@ -25,6 +25,7 @@ _WARM_S = 50.0  # servers close idle connections after a minute or so
 _THROTTLED_S = 5.0  # after a 429 that names no time
 _LONGEST_THROTTLED_S = 300.0
 _SILENT_S, _SILENT_FAR_S, _SILENT_JITTER = 300.0, 1800.0, 0.2
+_LEFT_S = 60.0  # the endpoint that was left for a nearer one is looked at after this, and after twice as long each time
 _LOOK_AGAIN_S = 1.0  # how long "nothing is due" is believed: it is asked before every call
 _BEST = 4  # so many of the nearest are probed after the shorter silence
 _EXPLORE_AFTER, _EXPLORE_EACH = 10, 3  # answers of the first one before any other is tried out, and between two trials
@@ -232,6 +233,7 @@ class Selector:
             for endpoint in endpoints:
                 track = self._track(endpoint)
                 track.probe_at, track.jitter = now, self._rng.uniform(1 - _SILENT_JITTER, 1 + _SILENT_JITTER)
+                track.look_s = track.look_s * 2 if track.look_s < _SILENT_S else float("inf")
                 if track.health.state(now) is State.PROBATION:
                     track.health.take_trial(now)
                     self._version += 1
@@ -302,6 +304,8 @@ class Selector:
         measured = order and self._track(order[0]).rtt.estimate() is not None
         if measured and order[0] is not current and not self._on_trial(order[0], now):
             self._current[group] = order[0].name
+            if current is not None:
+                self._track(current).look_s = _LEFT_S
         return order
 
     def _is_unwell(self, endpoint: Endpoint, now: float) -> bool:
@@ -324,5 +328,5 @@ class Selector:
             return track.health.unreachable and track.health.trial_is_free(now)
         if track.health.state(now) is State.EJECTED or len(self._endpoints) < 2:
             return False
-        silence = (_SILENT_S if place < _BEST else _SILENT_FAR_S) * track.jitter
+        silence = min(_SILENT_S if place < _BEST else _SILENT_FAR_S, track.look_s) * track.jitter
         return now - max(track.rtt.last_at, track.probe_at) > silence

@@ -48,6 +48,7 @@ class Track:
         "last_failure_at",
         "leads",
         "leaves_above",
+        "look_s",
         "moves_below",
         "pop",
         "probe_at",
@@ -67,6 +68,7 @@ class Track:
         self.throttled_until = 0.0
         self.probe_at = self.answered_at = self.last_failure_at = float("-inf")
         self.jitter = 1.0  # of the silence before the next probe
+        self.look_s = float("inf")  # a shorter silence, while it may be the nearest again soon
         self.version = -1  # of the kept orders that the next four speak of
         self.ranked_s: float | None = None  # the estimate they rest on
         self.leads = False  # it is the first in one of them
