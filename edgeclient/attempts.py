@@ -12,6 +12,7 @@ import threading
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 
+from .cache.flights import Flight
 from .noting import OUTRUN, Attempt
 from .pops import limits, refusals
 from .pops.hedging import Hedging
@@ -19,6 +20,8 @@ from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Runtime
 from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
+
+_FIRST_S = 0.25  # the longest wait for the first probe: the pause of RFC 8305 before another address is tried
 
 
 @dataclass(slots=True)
@@ -57,6 +60,25 @@ class Tried:
     ended: float
 
 
+async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight, rt: Runtime) -> None:
+    """Begin the probes that are due. They run beside the call: only while nothing at all is known it waits for `first`.
+
+    The nearest endpoint is the first to answer, so that this takes one round trip to it, and saves several to another.
+    """
+    due = selector.due(rt.now())
+
+    def learn(endpoint: Endpoint, rtts_s: list[float], took_s: float) -> None:
+        selector.probed(endpoint, rtts_s, rt.now(), took_s)
+        if rtts_s:
+            for wake in first.land(stored=True):
+                wake()
+
+    if due and rt.probe(due, learn):
+        selector.probing(due, rt.now())
+    if first.landed is None and selector.looks and selector.lost(candidates):
+        await rt.wait(first, _FIRST_S)
+
+
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
     """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
     if not candidates:
@@ -81,7 +103,8 @@ async def send(
         if sent and sent == budget.attempts - 1 and ORIGIN in left:
             endpoint, left = ORIGIN, []  # the last of several attempts is kept for the client's own origin
         more = bool(left) and rt.now() < budget.deadline
-        ended = await _attempts(call, endpoint, left, budget, budget.connect_s if more else None, selector, rt, trace)
+        connect_s = selector.patience_s(endpoint, budget.connect_s) if more else None
+        ended = await _attempts(call, endpoint, left, budget, connect_s, selector, rt, trace)
         last = ended[-1]
         if last.failure is None and last.reply is not None:
             budget.retries.answered(paid)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .cache.flights import Flights
+from .cache.flights import Flight, Flights
 from .cache.semantic import NoMatch
 from .cache.stores.memory import MemoryStore
 from .http import families, sockets
@@ -199,7 +199,7 @@ class Edge:
     def after_fork(self) -> None:
         """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""
         edge = self.policies
-        edge.flights = Flights()
+        edge.flights, edge.first_look = Flights(), Flight("")
         edge.selector.after_fork()
         edge.telemetry.after_fork()
         edge.retries.after_fork()

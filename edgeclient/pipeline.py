@@ -26,7 +26,7 @@ from .pops.identity import pop_of
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .routing import routes
-from .runtime.protocol import Learn, Runtime
+from .runtime.protocol import Runtime
 from .telemetry.events import Event, Telemetry
 from .values import ORIGIN, Call, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
 
@@ -49,6 +49,7 @@ class Policies:
     flights: Flights
     semantic: Semantic
     telemetry: Telemetry
+    first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged
     candidates: routes.Candidates = field(init=False)
@@ -160,9 +161,7 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     candidates: tuple[Endpoint, ...] = ()
     if call.route is not Route.DIRECT:
         candidates = edge.candidates.of(call.sdk, call.model, call.route)
-        due = edge.selector.due(rt.now())
-        if due and rt.probe(due, _learner(edge, rt)):
-            edge.selector.probing(due, rt.now())
+        await attempts.look(candidates, edge.selector, edge.first_look, rt)
     origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin
     endpoints = attempts.plan(call, candidates, edge.selector, origin, rt.now())
     if not endpoints:
@@ -187,10 +186,6 @@ def _limits(edge: Policies) -> tuple[str, str]:
     if edge.settings.origin == "never":
         return "origin='never'", "set origin='last'"
     return f"allow_regions={list(edge.settings.allow_regions)}", "add 'origin' to the regions"
-
-
-def _learner(edge: Policies, rt: Runtime) -> Learn:
-    return lambda endpoint, rtts, took_s: edge.selector.probed(endpoint, rtts, rt.now(), took_s)
 
 
 async def _recall(call: Call, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False) -> Reply | None:

@@ -17,6 +17,7 @@ class Baseline:
     """What the rules share: an order by a figure, calls under way, and probes at an interval where a rule has them."""
 
     probe_every_s = INF
+    looks = True
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.chance = setting, setting.chance
@@ -41,6 +42,14 @@ class Baseline:
 
     def ended(self, endpoint: Endpoint) -> None:
         self.pending[endpoint.name] -= 1
+
+    def lost(self, candidates: Sequence[Endpoint]) -> bool:
+        """Whether a call waits for the first probe: none of them lets one wait."""
+        return False
+
+    def patience_s(self, endpoint: Endpoint, longest_s: float) -> float:
+        """The wait for a connection: the same second for all of them."""
+        return longest_s
 
     def record(self, outcome: Outcome, now: float) -> None: ...
 

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgeclient.cache.flights import Flight
 from edgeclient.values import Call, Endpoint, Failure, Reply
 
 from .data import Paths
@@ -91,6 +92,7 @@ class View:
         self.used_at: dict[int, float] = {}
         self.asked: dict[int, Asked] = {}  # by the identity of their calls
         self.probes = 0
+        self.first_look = Flight("")
         self._known: set[int] = set()
 
     def answer(self, call: Call, endpoint: Endpoint, now: float) -> tuple[float, Reply | Failure]:

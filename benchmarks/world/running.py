@@ -45,10 +45,12 @@ class Dialect:
 class Rule(Protocol):
     """What a rule of selection has to be: the surface of edgeclient's own `Selector`.
 
-    Baselines count attempts besides; a rule with an allowance `hedging` sends slow calls twice.
+    `looks`: it probes. Baselines count attempts besides; a rule with an allowance `hedging` sends slow calls twice.
     """
 
     def plan(self, candidates: Any, now: float, *, again: bool = False, call: Call | None = None) -> Any: ...
+    def patience_s(self, endpoint: Endpoint, longest_s: float) -> float: ...
+    def lost(self, candidates: Any) -> bool: ...
     def record(self, outcome: Any, now: float) -> None: ...
     def due(self, now: float) -> Any: ...
     def probing(self, endpoints: Any, now: float) -> None: ...
@@ -131,9 +133,7 @@ async def _serve(
         idempotent=True, dialect=_DIALECT, keeps_origin=False,
     )  # fmt: skip
     view.asked[id(call)] = asked
-    due = rule.due(rt.now())
-    if due and rt.probe(due, lambda endpoint, rtts, took_s: rule.probed(endpoint, rtts, rt.now(), took_s)):
-        rule.probing(due, rt.now())
+    await attempts.look(endpoints, rule, view.first_look, rt)
     planned = attempts.plan(call, endpoints, rule, "never", rt.now())
     budget = Budget(_ATTEMPTS, math.inf, _CONNECT_S, hedging=getattr(rule, "hedging", None))
     trace = Trace()

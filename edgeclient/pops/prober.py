@@ -76,10 +76,14 @@ class Prober:
 
     def _one(self, endpoint: Endpoint, learn: Callable[[Endpoint, list[float], float], None], thorough: bool) -> None:
         began = time.monotonic()
-        rtts_s = self.measure(endpoint, _TRIES if thorough or endpoint.name not in self._known else _AGAIN)
+        rtts_s = self.measure(endpoint, _AGAIN)
+        learn(endpoint, rtts_s, time.monotonic() - began)  # at once: somebody may wait for the first of all
+        if rtts_s and (thorough or endpoint.name not in self._known):
+            more_s = self.measure(endpoint, _TRIES - _AGAIN)
+            if more_s:
+                learn(endpoint, more_s, time.monotonic() - began)
         if rtts_s:
             self._known.add(endpoint.name)
-        learn(endpoint, rtts_s, time.monotonic() - began)
 
     def measure(self, endpoint: Endpoint, tries: int = _TRIES) -> list[float]:
         """Round-trip times of one endpoint in seconds, now; empty when it cannot be reached. Blocks."""

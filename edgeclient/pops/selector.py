@@ -25,6 +25,7 @@ _WARM_S = 50.0  # servers close idle connections after a minute or so
 _THROTTLED_S = 5.0  # after a 429 that names no time
 _LONGEST_THROTTLED_S = 300.0
 _SILENT_S, _SILENT_FAR_S, _SILENT_JITTER = 300.0, 1800.0, 0.2
+_PATIENCE_S = 0.5  # the least wait for a connection: a name may have to be looked up too
 _LEFT_S = 60.0  # the endpoint that was left for a nearer one is looked at after this, and after twice as long each time
 _LOOK_AGAIN_S = 1.0  # how long "nothing is due" is believed: it is asked before every call
 _BEST = 4  # so many of the nearest are probed after the shorter silence
@@ -49,7 +50,8 @@ class Selector:
     def __init__(self, endpoints: Sequence[Endpoint], rng: random.Random, *, probing: bool = True) -> None:
         self._endpoints = tuple(endpoints)
         self._tracks = {endpoint.name: Track() for endpoint in endpoints}
-        self._rng, self._probing = rng, probing
+        self._rng = rng
+        self.looks = probing  # probes may be begun
         self._current: dict[tuple[str, ...], str] = {}  # the first of a set
         self._orders: dict[int, _Order] = {}
         self._version = 0  # of everything that orders rest on
@@ -72,7 +74,7 @@ class Selector:
             if order is None or order.version != self._version or now >= order.until or again:
                 order = self._ordered(candidates, now, again)
             good = order.good
-            if not self._probing and len(good) > 1:
+            if not self.looks and len(good) > 1:
                 good = self._explored(good)
             return (
                 (good, order.rest) if call is None or len(good) < 2 else self._suiting.suit(good, order.rest, call, now)
@@ -149,6 +151,17 @@ class Selector:
         heaviest = max(near, key=lambda e: e.weight, default=ranked[0])
         return [heaviest, *[e for e in ranked if e is not heaviest]]
 
+    def patience_s(self, endpoint: Endpoint, longest_s: float) -> float:
+        """How long to wait for a connection to an endpoint while another one is left.
+
+        Some round trips, so that a dead one costs little; twice as long each time that it was not enough.
+        """
+        track = self._track(endpoint)
+        rtt_s = track.rtt.estimate()
+        if rtt_s is None:
+            return longest_s
+        return min(longest_s, max(_PATIENCE_S, 3 * rtt_s + 0.1) * 2.0**track.impatient)
+
     def hedge_after_s(self, endpoint: Endpoint, spare: Endpoint, call: Call, now: float) -> float | None:
         """After how many seconds a call to an endpoint takes longer than 19 of 20 do.
 
@@ -180,6 +193,8 @@ class Selector:
             track.failures += 1
             track.last_failure, track.last_failure_at = outcome.failure, now
             self._version += 1
+            if outcome.failure is Failure.CONNECT_TIMEOUT:
+                track.impatient = min(track.impatient + 1, 8)
             if outcome.failure is Failure.REGION and outcome.call is not None:
                 self._suiting.refused(track, outcome.call.model, now)
             if outcome.failure in (Failure.THROTTLED, Failure.REGION):
@@ -190,6 +205,8 @@ class Selector:
     def _answered(self, track: Track, outcome: Outcome, began: float, now: float) -> None:
         track.calls += 1
         track.answered_at = now
+        if outcome.cold:
+            track.impatient = 0
         if track.health.suspect:
             track.health.succeeded(began, now)
             self._version += 1
@@ -217,10 +234,14 @@ class Selector:
         with self._lock:
             self._suiting.answered(endpoint, call, now)
 
+    def lost(self, candidates: Sequence[Endpoint]) -> bool:
+        """True when nothing is known of any of these, so that their order is a guess."""
+        return len(candidates) > 1 and all(self._track(e).rtt.estimate() is None for e in candidates)
+
     def due(self, now: float) -> list[Endpoint]:
         """The endpoints to probe now. They stay due until `probing` says that a probe of them has begun."""
         with self._lock:
-            if not self._probing or now < self._nothing_due_until:
+            if not self.looks or now < self._nothing_due_until:
                 return []
             due = [e for n, e in enumerate(self._by_rtt()) if self._is_due(e, n, now)]
             if not due:
@@ -280,7 +301,7 @@ class Selector:
         """True while ejected, and then until a probe reached it where it could not be reached."""
         health = self._track(endpoint).health
         state = health.state(now)
-        waits = self._probing and health.unreachable and endpoint is not ORIGIN  # nobody probes a client's origin
+        waits = self.looks and health.unreachable and endpoint is not ORIGIN  # nobody probes a client's origin
         return state is State.EJECTED or (state is State.PROBATION and waits)
 
     def _on_trial(self, endpoint: Endpoint, now: float) -> bool:

@@ -43,6 +43,7 @@ class Track:
         "calls",
         "failures",
         "health",
+        "impatient",
         "jitter",
         "last_failure",
         "last_failure_at",
@@ -74,6 +75,7 @@ class Track:
         self.leads = False  # it is the first in one of them
         self.leaves_above, self.moves_below = float("inf"), 0.0  # estimates at which a first place changes hands
         self.calls = self.failures = 0
+        self.impatient = 0  # connections in a row that were not waited for long enough, or that lead nowhere
         self.last_failure: Failure | None = None
         self.pop: Pop | None = None
         self.upload_bytes_s: float | None = None  # of the last long request

@@ -64,6 +64,7 @@ class Scripted:
         self.probed: list[str] = []
         self.hedged_after_s: list[float] = []
         self.spare_first = True
+        self.learn: Learn = lambda endpoint, rtts_s, took_s: None
         self.while_waiting: Callable[[Flight], object] = lambda flight: None
 
     def now(self) -> float:
@@ -125,6 +126,7 @@ class Scripted:
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         self.probed += [endpoint.name for endpoint in due]
+        self.learn = learn
         return True
 
     def broken(self, why: str) -> BaseException:

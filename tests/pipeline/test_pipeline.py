@@ -16,7 +16,7 @@ from edgeclient.pipeline import Policies, classify, respond
 from edgeclient.runtime.protocol import run_sync
 from edgeclient.runtime.virtual import VirtualRuntime, World
 from edgeclient.telemetry.events import Event
-from edgeclient.values import Call, Endpoint, Failure, Reply, Request, Route
+from edgeclient.values import Call, Endpoint, Failure, Outcome, Reply, Request, Route
 
 from .scripted import (
     EVENT_HEADERS,
@@ -365,6 +365,50 @@ def test_the_first_call_probes_and_the_next_does_not(run: Run) -> None:
     assert rt.probed == ["a", "b"]
     ask(run, rt, edge, request("two"))
     assert rt.probed == ["a", "b"]
+
+
+# -- the first call
+
+
+@both_ways
+def test_the_first_call_waits_for_the_first_probe_and_goes_where_that_answered(run: Run) -> None:
+    edge, rt = policies(A, B, C), run.runtime(a=ok(), b=ok(), c=ok())
+    rt.while_waiting = lambda _: rt.learn(B, [0.02], 0.02)
+    ask(run, rt, edge)
+    assert rt.waited == [0.25] and rt.sent == ["b"]
+    ask(run, rt, edge, request("Another?"))
+    assert rt.waited == [0.25], "from then on nobody waits"
+
+
+@both_ways
+def test_where_no_probe_answers_it_goes_on_after_a_quarter_of_a_second(run: Run) -> None:
+    edge, rt = policies(A, B), run.runtime(a=ok(), b=ok())
+    rt.while_waiting = lambda _: rt.learn(B, [], 0.02)
+    ask(run, rt, edge)
+    assert rt.waited == [0.25] and rt.sent == ["a"] and rt.time == 1000.25
+
+
+@both_ways
+def test_others_that_come_meanwhile_wait_for_the_same_probe(run: Run) -> None:
+    edge, rt, other = policies(A, B), run.runtime(a=ok(), b=ok()), run.runtime(a=ok(), b=ok())
+    rt.while_waiting = lambda _: None
+    ask(run, rt, edge)
+    other.while_waiting = lambda _: rt.learn(B, [0.02], 0.02)
+    ask(run, other, edge, request("Another?"))
+    assert other.probed == [] and other.sent == ["b"]
+
+
+@both_ways
+def test_with_nothing_to_choose_or_no_probes_nobody_waits(run: Run) -> None:
+    rt = run.runtime(a=ok(), b=ok())
+    ask(run, rt, policies(A))
+    quiet = policies(A, B, probe=False)
+    quiet.selector.looks = False
+    ask(run, rt, quiet, request("Another?"))
+    known = policies(A, B)
+    known.selector.record(Outcome(B, rtt_s=0.02), rt.time)
+    ask(run, rt, known, request("A third?"))
+    assert rt.waited == []
 
 
 @both_ways

@@ -174,9 +174,9 @@ def test_after_the_outage_traffic_comes_back(outage: str, calls: int, wasted: in
     assert served[NEAREST] >= 0.99 * served.total() > 100
 
 
-def test_a_swallowed_call_waits_no_longer_than_connect_s() -> None:
+def test_a_swallowed_call_waits_some_round_trips_and_goes_on() -> None:
     result = simulate("swallows", 12_000)
-    assert 1.3 < result.longest_s < 1.5  # one second for the lost try, then the answer of the next one
+    assert 0.8 < result.longest_s < 1.0  # half a second for the lost try, then the answer of the next one
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -480,3 +480,32 @@ def test_of_two_that_are_equally_near_the_heavier_one_is_preferred() -> None:
     assert running.rtt(2, heavy=22).order(3)[0] == "heavya", "the current one yields to a heavier one that is as near"
     assert running.rtt(4, a=19).order(5)[0] == "heavya"
     assert Running(A, heavy).fail(heavy, Failure.REFUSED, 0).order(1) == ("a", "heavy")
+
+
+def test_the_wait_for_a_connection_is_some_round_trips_and_longer_when_that_was_not_enough() -> None:
+    running = Running(A, B).rtt(a=20, b=250)
+    patience = running.selector.patience_s
+    assert patience(A, 2.0) == 0.5 and patience(B, 2.0) == pytest.approx(0.85) and patience(B, 0.6) == 0.6
+    assert patience(C, 2.0) == 2.0, "of one that is not measured nothing is known"
+    running.fail(A, Failure.CONNECT_TIMEOUT, 1).fail(A, Failure.REFUSED, 2)
+    assert patience(A, 2.0) == 1.0
+    running.fail(A, Failure.CONNECT_TIMEOUT, 30).fail(A, Failure.CONNECT_TIMEOUT, 60)
+    assert patience(A, 9.0) == 4.0 and patience(A, 2.0) == 2.0
+    running.selector.record(Outcome(A), 61)
+    assert patience(A, 9.0) == 4.0, "an old connection says nothing"
+    running.selector.record(Outcome(A, cold=True), 62)
+    assert patience(A, 9.0) == 0.5
+
+
+def test_one_that_was_left_for_a_nearer_one_is_looked_at_again_soon() -> None:
+    running = Running(A, B, C).rtt(a=20, b=40, c=400)
+    running.order(0)
+    running.rtt(10, a=100)
+    assert running.order(10)[0][0] == "b"
+    looked = []
+    for now in range(10, 1600):
+        running.rtt(now, b=40)
+        looked += [now for e in running.due(float(now)) if e is A]
+    gaps = [later - now for now, later in zip([10, *looked], looked, strict=False)]
+    assert 48 <= gaps[0] <= 73 and 96 <= gaps[1] <= 145 and 192 <= gaps[2] <= 289
+    assert all(240 <= gap <= 361 for gap in gaps[3:]) and len(gaps) >= 5
