@@ -47,6 +47,17 @@ def bad() -> Reply:
 # -- BackupRequestFilterTest
 
 
+class Closing(VirtualRuntime):
+    """Writes down which replies were closed."""
+
+    def __init__(self, world: World, network: Service) -> None:
+        super().__init__(world, network)
+        self.closed: list[Reply] = []
+
+    async def close(self, reply: Reply) -> None:
+        self.closed.append(reply)
+
+
 class Service:
     """Two endpoints with scripted answers, warmed up by a hundred ordinary answers of the first one."""
 
@@ -54,7 +65,7 @@ class Service:
         self.script = script
         self.asked: list[tuple[str, float]] = []
         self.world, self.trace = World(), Trace()
-        self.rt = VirtualRuntime(self.world, self)
+        self.rt = Closing(self.world, self)
         self.selector = Selector((A, B), random.Random(1))
         chance = random.Random(2)
         for endpoint, rtt_s in ((A, RTT_S), (B, 2 * RTT_S)):
@@ -144,8 +155,9 @@ def test_the_quantile_is_the_endpoints_own_ninety_fifth_whatever_the_allowance(s
 
 def test_the_backup_answers_first_and_the_loser_is_not_counted() -> None:
     """'Backup request completes successfully first'. Finagle counts the loser's time too; we learn nothing of it."""
-    answer = ok()
-    service = Service(a=(5.0, ok()), b=(0.1, answer)).call()
+    late, answer = ok(), ok()
+    service = Service(a=(5.0, late), b=(0.1, answer)).call()
+    assert service.rt.closed == [late] and service.rt.closed[0] is late, "what comes too late is not kept open"
     assert service.reply is answer and service.ended == pytest.approx(service.after_s + 0.1)
     assert service.tried == [("a", "outrun"), ("b", "ok")] and service.trace.endpoint is B
     assert service.learned == {"a": (0, 0), "b": (1, 0)}
@@ -190,6 +202,7 @@ def test_when_both_fail_the_later_failure_is_the_result() -> None:
     last = bad()
     service = Service(a=(0.3, bad()), b=(0.4, last)).call()
     assert service.reply is last and service.learned == {"a": (0, 1), "b": (0, 1)}
+    assert Service(a=(0.3, bad()), b=(0.4, bad())).call(attempts=3).sent == ["a", "b"], "the backup is not tried again"
 
 
 def test_nothing_is_sent_twice_when_the_allowance_is_empty() -> None:
@@ -393,7 +406,9 @@ def test_what_says_nothing_of_the_endpoint_is_no_failure_with_us() -> None:
     host = Host()
     for failure in (Failure.READ_TIMEOUT, Failure.POOL, Failure.THROTTLED, Failure.NO_KEY, Failure.REGION) * 20:
         assert host.fail(failure) is State.READY
-    assert host.fail() is State.READY
+    assert host.fail() is State.READY and host.fail() is State.EJECTED
+    host.out_s()
+    assert host.fail(Failure.READ_TIMEOUT) is State.PROBATION, "nor is a slow probe"
 
 
 def test_a_success_rate_below_the_required_one_does_not_eject_with_us_while_no_two_failures_meet() -> None:

@@ -103,6 +103,14 @@ def test_answers_bring_tokens_back_a_fraction_of_an_attempt_each() -> None:
     assert channel.call() == "ab" and channel.call() == "a"
 
 
+def test_a_retry_that_is_answered_costs_nothing_in_the_end_with_us() -> None:
+    """A6 keeps a token of the first failure; the AWS SDKs give back what the answered attempt had cost."""
+    channel = Channel(a=503, b=200, c=200)
+    assert channel.call() == "ab" and channel.retries.tokens == 500
+    channel.retries.tokens = 100
+    assert channel.call() == "ab" and channel.retries.tokens == 100
+
+
 def test_tokens_never_exceed_the_maximum() -> None:
     """A6: between 0 and the maximum, always."""
     channel = Channel(a=200, b=200, c=200)
@@ -152,6 +160,7 @@ def test_a_push_back_is_heeded_with_us_by_asking_others_meanwhile(pause_s: float
     selector.record(Outcome(A, Failure.THROTTLED, 429, retry_after_s=pause_s), 1.0)
     assert selector.plan((A, B), 1.0 + pause_s - 0.01)[0] == (B, A)
     assert selector.plan((A, B), 1.0 + pause_s + 0.01)[0] == (A, B)
+    assert selector.plan((A, B), 1.0 + pause_s + 0.01, again=True) == ((A, B), ()), "to be busy is no failure"
 
 
 def test_no_hedge_goes_to_one_that_pushed_back_or_is_out() -> None:
@@ -257,6 +266,14 @@ def test_errors_of_attempts_from_before_the_ejection_are_ignored(failure: Failur
     for now in (10.1, 11.0, until + 1, until + 100):
         health.failed(failure, 9.9, now, chance)
     assert health.ejected_until == until and health.state(until) is State.PROBATION
+
+
+def test_a_hundred_calls_that_were_under_way_when_it_went_count_once() -> None:
+    """The same seen from the choice: only the time at which each began tells them from new failures."""
+    selector = known(a=10, b=20, c=30)
+    for n in range(100):
+        selector.record(Outcome(A, Failure.REFUSED, took_s=3.0), 10.0 + n / 50)
+    assert [status.state for status in selector.status(15.01)] == ["probation", "ready", "ready"]
 
 
 def test_answers_of_attempts_from_before_the_ejection_prove_nothing_either() -> None:
