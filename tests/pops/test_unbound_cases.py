@@ -93,8 +93,8 @@ def test_losses_of_requests_that_were_under_way_together_count_once(make: type[U
     for n in range(together):
         lose(rule, 10.0 + n / 100, took_s=5.0)
     assert rule.rto["0"] == pytest.approx(2 * UNKNOWN)
-    last = 10.0 + (together - 1) / 100
-    assert lose(rule, 2 * last, took_s=last) == pytest.approx(4 * UNKNOWN), "it went out just after the losses"
+    assert lose(rule, 20.0, took_s=5.0) == pytest.approx(4 * UNKNOWN), "it went out after them"
+    assert lose(rule, 30.0, took_s=10.0) == pytest.approx(8 * UNKNOWN), "and this one at the moment of the last loss"
 
 
 def test_a_late_loss_of_a_small_time_out_does_not_lower_a_great_one() -> None:
