@@ -5,6 +5,8 @@ Sources: NLnetLabs/unbound util/rtt.c; CZ-NIC/knot-resolver lib/selection.c; isc
 
 from __future__ import annotations
 
+from collections import deque
+
 from edgeclient.values import Endpoint, Outcome
 
 from .baseline import Baseline
@@ -12,13 +14,14 @@ from .running import Setting
 
 
 class Unbound(Baseline):
-    """Any one whose retransmission time-out is within 400 ms of the best; it doubles on loss."""
+    """Any one whose retransmission time-out is within 400 ms of the best; on loss the one that was used is doubled."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self.srtt = dict.fromkeys(self.pending, 0.0)
         self.var = dict.fromkeys(self.pending, 0.094)
         self.rto = dict.fromkeys(self.pending, 0.376)
+        self.before: dict[str, deque[tuple[float, float]]] = {e.name: deque(maxlen=64) for e in self.endpoints}
 
     def order(self, candidates: list[Endpoint], now: float) -> list[Endpoint]:
         best = min(self.rto[e.name] for e in candidates)
@@ -27,13 +30,19 @@ class Unbound(Baseline):
 
     def record(self, outcome: Outcome, now: float) -> None:
         name = outcome.endpoint.name
-        if outcome.failure:
-            self.rto[name] = min(120.0, self.rto[name] * 2)
+        used = self.used(name, now - outcome.took_s)
+        self.before[name].append((now, self.rto[name]))
+        if outcome.failure:  # many that are lost together count once
+            self.rto[name] = max(self.rto[name], min(120.0, used * 2))
             return
         delta = outcome.took_s - self.srtt[name]
         self.srtt[name] += delta / 8
         self.var[name] += (abs(delta) - self.var[name]) / 4
         self.rto[name] = min(120.0, max(0.05, self.srtt[name] + 4 * self.var[name]))
+
+    def used(self, name: str, began: float) -> float:
+        """The time-out that a request had which went out then."""
+        return next((rto for changed, rto in self.before[name] if changed > began), self.rto[name])
 
 
 class Knot(Unbound):
