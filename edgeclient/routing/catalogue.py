@@ -51,7 +51,7 @@ def _verdict(whole: str) -> Verdict:
     catalogue = _catalogue()
     if catalogue.workers_id.match(whole):
         return Verdict(Kind.SMALL, "an id of Workers AI, which runs its models at the PoP")
-    name = _bare(whole, catalogue.prefixes)
+    name = bare(whole)
     if name in catalogue.workers_ai:
         return Verdict(Kind.SMALL, "Workers AI runs it at the PoP")
     return (
@@ -62,11 +62,11 @@ def _verdict(whole: str) -> Verdict:
     )
 
 
-def _bare(name: str, prefixes: Iterable[re.Pattern[str]]) -> str:
-    """The name without the provider, region and account that gateways put before it."""
+def bare(name: str) -> str:
+    """A lower-case name without the provider, region and account that gateways put before it."""
     if name.startswith("ft:"):  # OpenAI's fine-tunes: ft:model:organisation:suffix:id
         name = name.split(":")[1]
-    for prefix in prefixes:
+    for prefix in _catalogue().prefixes:
         name = prefix.sub("", name, count=1)
     return name
 
