@@ -84,8 +84,11 @@ def day_of(wall_s: float) -> date:
     return date.fromordinal(_EPOCH + int(wall_s // 86400))
 
 
-def told_by(answer: bytes) -> dict[str, date]:
-    """The ends that an answer of OpenAI's `GET /models` or `GET /models/{id}` tells (`shutdown_date`). Never raises."""
+def told_by(answer: bytes, provider: str) -> dict[str, End]:
+    """The ends that an answer of OpenAI's `GET /models` or `GET /models/{id}` tells (`shutdown_date`). Never raises.
+
+    It tells no replacements: those that are known for the same name stay.
+    """
     if b'"shutdown_date"' not in answer:
         return {}
     try:
@@ -94,7 +97,13 @@ def told_by(answer: bytes) -> dict[str, date]:
         return {}
     listed = said.get("data", [said]) if isinstance(said, dict) else []
     models = listed if isinstance(listed, list) else []
-    return {m["id"]: day for m in models if isinstance(m, dict) and isinstance(m.get("id"), str) and (day := _day(m))}
+    named = [m for m in models if isinstance(m, dict) and isinstance(m.get("id"), str)]
+    return {m["id"]: _told(m["id"], provider, day) for m in named if (day := _day(m)) is not None}
+
+
+def _told(model: str, provider: str, day: date) -> End:
+    known = ends_of(model, provider)
+    return End(provider, day, known[-1].replacement if known else None, (f"GET /models of {provider}",))
 
 
 def _day(model: Mapping[str, Any]) -> date | None:

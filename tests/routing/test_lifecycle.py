@@ -108,20 +108,23 @@ LISTED = {
 
 
 def test_a_list_of_models_tells_ends() -> None:
-    assert told_by(json.dumps(LISTED).encode()) == {"gpt-x": date(2027, 2, 3), "gpt-y": date(2027, 2, 4)}
+    told = told_by(json.dumps(LISTED).encode(), "openai")
+    assert {name: end.day for name, end in told.items()} == {"gpt-x": date(2027, 2, 3), "gpt-y": date(2027, 2, 4)}
+    assert told["gpt-x"].sources == ("GET /models of openai",)
 
 
 def test_one_model_tells_its_end() -> None:
-    assert told_by(b'{"id": "gpt-x", "shutdown_date": "2027-02-03"}') == {"gpt-x": date(2027, 2, 3)}
+    (end,) = told_by(b'{"id": "gpt-4o", "shutdown_date": "2027-02-03"}', "openai").values()
+    assert end.day == date(2027, 2, 3) and end.replacement == "gpt-6-luna"  # of the data file
 
 
 @pytest.mark.parametrize(
     "odd", [b"", b"{", b"[]", b'["shutdown_date"]', b'{"data": 5, "shutdown_date": 1}', b'"shutdown_date"']
 )
 def test_an_odd_answer_tells_nothing(odd: bytes) -> None:
-    assert told_by(odd) == {}
+    assert told_by(odd, "openai") == {}
 
 
 @given(st.binary().map(lambda more: b'{"shutdown_date"' + more))
 def test_no_answer_makes_it_raise(answer: bytes) -> None:
-    told_by(answer)
+    told_by(answer, "openai")
