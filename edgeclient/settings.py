@@ -171,7 +171,7 @@ SETTINGS: dict[str, str] = {
     "routes": 'model name -> "inference", "gateway" or "direct", where the catalogue is not to decide',
     "aliases": "asked-for name of a model -> the name that is asked for instead, at every endpoint and at the origin",
     "retired": 'what becomes of a call for a model that has ended: "warn" (one line in the log), "raise", or "ignore"',
-    "models": "name of a model -> what you say about it, a table/`Model(...)`: kind, family, context, ends, replacement",
+    "models": "name of a model -> what you say about it, a table: kind, family, context, ends, replacement",
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
     "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
     "max_attempts": "requests one call may send before the SDK's own retries, 1 to 10",

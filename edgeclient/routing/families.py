@@ -99,14 +99,17 @@ def name_at(model: str, system: str) -> tuple[str, Likeness] | Ambiguous | None:
     if family is None or isinstance(family, Ambiguous):
         return family
     there = family.names.get(system, ())
-    if not there:
-        return None
     asked = model.strip().lower()
-    for name in there:
-        if name.id.lower() == asked:
-            return name.id, Likeness.SAME_WEIGHTS
-    likeness = max(_likeness_of(asked, family), there[0].likeness, key=_ORDER.index)
-    return there[0].id, likeness
+    name = next((name for name in there if name.id.lower() == asked), there[0] if there else None)
+    return None if name is None else (name.id, likeness(model, name))
+
+
+def likeness(model: str, name: Name) -> Likeness:
+    """How alike the weights behind a spelling are to those behind one of its family's names."""
+    asked, family = model.strip().lower(), find(model)
+    if name.id.lower() == asked or not isinstance(family, Family):
+        return Likeness.SAME_WEIGHTS if name.id.lower() == asked else name.likeness
+    return max(_likeness_of(asked, family), name.likeness, key=_ORDER.index)
 
 
 def _likeness_of(asked: str, family: Family) -> Likeness:
