@@ -6,15 +6,13 @@ reported with them, and what the file does not say of a model is None.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from .catalogue import Kind, bare
+from .catalogue import Kind, bare, data
 
 
 class Likeness(Enum):
@@ -131,9 +129,7 @@ def systems() -> tuple[str, ...]:
 
 def read() -> dict[str, Any]:
     """The file as it is; `lifecycle` reads its own part of it."""
-    text = (files("edgeclient.routing") / "data" / "families.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    return data("families.json")
 
 
 @dataclass(frozen=True, slots=True)
