@@ -66,7 +66,12 @@ will do.
 
 {_prose(settings.Cache)}
 
-{_fields_table(settings.Cache)}"""
+{_fields_table(settings.Cache)}
+## A table of `models`
+
+{_prose(settings.Model)} How to use it: [Look models up](../how-to/models.md).
+
+{_fields_table(settings.Model)}"""
 
 
 def notes_page() -> str:

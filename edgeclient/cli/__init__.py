@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument(
         "--price-per-mtok", type=_price, metavar="PRICE", help="your price of a million tokens, for the estimate"
     )
-    live.add_argument("--openai-model", default="gpt-4o", metavar="NAME", help="default: gpt-4o")
+    live.add_argument("--openai-model", default="gpt-6-luna", metavar="NAME", help="default: gpt-6-luna")
     live.add_argument(
         "--anthropic-model", default="claude-sonnet-4-6", metavar="NAME", help="default: claude-sonnet-4-6"
     )

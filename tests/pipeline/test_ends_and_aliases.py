@@ -140,7 +140,9 @@ def test_the_end_at_the_clients_own_provider_counts(run: Run, caplog: pytest.Log
 
 
 @both_ways
-@pytest.mark.parametrize("model", ["gpt-6-luna", "llama-3.3-70b", "my-deployment", "", 5, None, ["x"]])
+@pytest.mark.parametrize(
+    "model", ["gpt-6-luna", "claude-sonnet-5", "llama-3.3-70b", "my-deployment", "", 5, None, ["x"]]
+)
 def test_a_model_that_lives_or_that_nobody_knows_is_not_warned_of(
     run: Run, model: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -181,6 +181,19 @@ def test_no_name_ends_twice_at_one_provider() -> None:
     assert len(ends) == len(set(ends))
 
 
+def test_an_end_that_counts_wherever_the_name_is_served_is_an_end_everywhere() -> None:
+    """Else the name's end at one host would be told to callers of another one, where it lives on."""
+    passing_on = {"cloudflare-gateway", "vercel", "openrouter"}
+    ended = {(entry["provider"], model.lower()) for entry in DATA["lifecycle"] for model in entry["models"]}
+    holders: dict[str, set[str]] = {}
+    for _, system, name in ALL_IDS:
+        holders.setdefault(name["id"].lower(), set()).add(system)
+    for entry in DATA["lifecycle"]:
+        for model in map(str.lower, [] if entry.get("shared") else entry["models"]):
+            living = {s for s in holders.get(model, set()) - passing_on if (s, model) not in ended}
+            assert not living, f"{model} ends at {entry['provider']}, but not at {living}: say shared"
+
+
 def test_what_replaces_a_name_lives_longer() -> None:
     ends = {(e["provider"], model): e["date"] for e in DATA["lifecycle"] for model in e["models"]}
     for entry in DATA["lifecycle"]:

@@ -53,6 +53,8 @@ def test_a_name_ends(model: str, provider: str, today: date, stage: str, day: st
     ("model", "provider"),
     [
         ("claude-sonnet-5-5", "anthropic"),
+        ("claude-sonnet-5", ""),  # ends at Vertex, lives at Anthropic
+        ("gemini-2.5-flash", "google"),
         ("gpt-6-luna", "openai"),
         ("claude-sonnet-4-0", "workers-ai"),  # of another provider
         ("my-deployment", ""),
