@@ -150,6 +150,23 @@ def test_a_model_that_lives_or_that_nobody_knows_is_not_warned_of(
     assert reply.status == 200 and not caplog.records
 
 
+@both_ways
+def test_a_name_of_another_system_ends_there(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """A client of OpenAI's origin asks for it because an endpoint serves it."""
+    edge = policies(A)
+    ask(run, edge, "2026-11-24", model="@cf/meta/llama-3.1-8b-instruct")
+    assert "at workers-ai on 2026-05-30" in warnings(caplog)[0] and edge.telemetry.counts()["retired models"] == 1
+
+
+@both_ways
+def test_a_long_running_edge_notices_the_end(run: Run) -> None:
+    edge = policies(A, retired="raise")
+    reply, _ = ask(run, edge, "2026-10-22", model=OLD)
+    assert reply.status == 200
+    with pytest.raises(RouteError):
+        ask(run, edge, "2026-10-23", model=OLD)
+
+
 def test_many_models_do_not_fill_the_memory() -> None:
     edge = policies(A)
     for n in range(3000):

@@ -85,6 +85,11 @@ def test_a_name_with_several_meanings_is_reported_with_them(ambiguous: dict[str,
     assert all(isinstance(find(meaning), Family) for meaning in ambiguous["meanings"])
 
 
+def test_no_system_has_an_ambiguous_name() -> None:
+    ids = {name["id"].lower() for _, _, name in ALL_IDS}
+    assert not ids & {one["name"] for one in DATA["ambiguous"]}
+
+
 def test_a_spelling_of_two_families_is_ambiguous() -> None:
     one, other = families.families()[:2]
     same = families.Name("shared-name", SAME)
@@ -122,6 +127,7 @@ def test_no_name_makes_it_raise(name: str) -> None:
         ("claude-sonnet-4.5", "vercel", ("anthropic/claude-sonnet-4.5", SAME)),
         ("gpt-4o-2024-08-06", "vercel", ("openai/gpt-4o", KIN)),
         ("us.meta.llama3-1-8b-instruct-v1:0", "deepinfra", ("meta-llama/Meta-Llama-3.1-8B-Instruct", KIN)),
+        ("us.meta.llama3-3-70b-instruct-v1:0", "deepinfra", ("meta-llama/Llama-3.3-70B-Instruct", KIN)),
         ("gpt-4o", "sagemaker", None),
         ("gpt-4o", "no-such-system", None),
     ],

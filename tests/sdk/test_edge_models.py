@@ -9,11 +9,13 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+import ways
 from recording import Origin, says
-from talking import FORMS, Net, ask
+from talking import CLIENTS, FORMS, Net, ask
 from ways import settled
 
-from edgeclient import RouteError, notes
+from edgeclient import AsyncEdgeTransport, EdgeTransport, RouteError, notes
+from edgeclient.lab import Lab
 from edgeclient.telemetry import events
 
 pytestmark = [
@@ -88,6 +90,19 @@ async def test_an_aliased_request_is_the_plain_one_but_for_its_model(net: Net) -
     )
 
 
+async def test_an_alias_holds_for_callers_of_a_transport(net: Net) -> None:
+    family = ways.own_family(net.sdk)
+    inner = ways.loopback_transport(family, net.way.is_async, {ways.DEFAULT_HOSTS[net.sdk]: net.origin})
+    edge = net.edge("fra", aliases={OLD[net.sdk]: NEW[net.sdk]})
+    wrapped = (AsyncEdgeTransport if net.way.is_async else EdgeTransport)(inner, edge=edge)
+    client = net.way.keep(net.way.cls_of_family(family)(transport=wrapped))
+    path = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}[net.sdk]
+    asked = {"model": OLD[net.sdk], "max_tokens": 5, "messages": [{"role": "user", "content": "Is it?"}]}
+    answer = await settled(client.post(f"https://{ways.DEFAULT_HOSTS[net.sdk]}{path}", json=asked))
+    assert answer.status_code == 200 and answer.extensions["edgeclient"].asked_model == OLD[net.sdk]
+    assert body(net.endpoints["fra"]) == {**asked, "model": NEW[net.sdk]}
+
+
 async def test_an_alias_fails_over_and_is_cached_under_its_new_name(net: Net) -> None:
     net.endpoints["fra"].always = says(b"<html>", "text/html", 502)
     client = net.client(net.edge("fra", "nyc", cache="exact", aliases={OLD[net.sdk]: NEW[net.sdk]}))
@@ -124,3 +139,18 @@ async def test_openais_list_of_models_is_heard_and_not_changed(net: Net, caplog:
     assert notes(raw) is not None and net.seen() == {"origin": 2}
     await ask(client, model="gpt-x")
     assert "gpt-x was retired at openai on 2020-01-01 (source: GET /models of openai)" in caplog.text
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_the_labs_origin_answers_as_the_other_model(net: Net, form: str) -> None:
+    """The lab's model says in its answer which name it was asked for."""
+    options: dict[str, Any] = {"origin_ms": 1, "first_token_ms": (1.0, 2.0), "tokens_per_s": 20_000.0}
+    with Lab({"fra": 1}, mode="loopback", **options) as lab:
+        base = lab.origin_url if net.sdk == "openai" else lab.origin_url.removesuffix("/v1")
+        edge = net.edge(aliases={OLD[net.sdk]: NEW[net.sdk]}, retired="raise")
+        client = net.way.keep(net.way.cls(edge, CLIENTS[net.sdk])(api_key="any", base_url=base, max_retries=0))
+        said = await ask(client, form, model=OLD[net.sdk])
+        assert said.text and (said.notes.model, said.notes.asked_model) == (NEW[net.sdk], OLD[net.sdk])
+        assert lab.requests() == {"fra": 0, "origin": 1}
+        if form == "plain":
+            assert said.answer.model == NEW[net.sdk]
