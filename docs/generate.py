@@ -71,7 +71,12 @@ will do.
 
 {_prose(settings.Hedge)}
 
-{_fields_table(settings.Hedge)}"""
+{_fields_table(settings.Hedge)}
+## A table of `models`
+
+{_prose(settings.Model)} How to use it: [Look models up](../how-to/models.md).
+
+{_fields_table(settings.Model)}"""
 
 
 def notes_page() -> str:

@@ -46,8 +46,9 @@ _UNSET: Any = _Unset()
 class Status:
     """What an edge knows at one moment.
 
-    `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, broken streams, hedges. `cache_entries`: held in
-    memory; one past its time counts until it is asked for or pushed out.
+    `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, broken streams, hedges, and calls for retired
+    models and for ending models (within 30 days). `cache_entries`: held in memory; one past its time counts until it is
+    asked for or pushed out.
     """
 
     endpoints: tuple[EndpointStatus, ...]
@@ -75,6 +76,9 @@ class Edge:
         origins: Any = _UNSET,
         allow_regions: Any = _UNSET,
         routes: Any = _UNSET,
+        aliases: Any = _UNSET,
+        retired: Any = _UNSET,
+        models: Any = _UNSET,
         rtt_source: Any = _UNSET,
         probe: Any = _UNSET,
         max_attempts: Any = _UNSET,

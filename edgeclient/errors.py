@@ -12,4 +12,5 @@ class SettingsError(EdgeError, ValueError):
 
 
 class RouteError(EdgeError):
-    """No endpoint may take this call and the settings forbid its origin (`origin="never"`)."""
+    """The settings forbid to send this call: no endpoint may take it (`origin="never"`), or its model has ended
+    (`retired="raise"`)."""

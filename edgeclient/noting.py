@@ -40,6 +40,8 @@ class Notes:
     original_id: str = ""  # of a hit: the id the provider gave its answer
     rtt_ms: float | None = None  # of the path to the endpoint, measured with this answer
     took_ms: float | None = None  # from the call's start to the answer's head
+    model: str = ""  # the model that was asked for at the endpoint (which may map it to a name of its own)
+    asked_model: str = ""  # the model in the request, where an alias put another in its place; else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The notes as plain values, for logs."""

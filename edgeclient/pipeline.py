@@ -26,6 +26,8 @@ from .pops.identity import pop_of
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .routing import routes
+from .routing.knowledge import Knowledge, news_of
+from .routing.lifecycle import Stage
 from .runtime.protocol import Runtime
 from .telemetry.events import Event, Telemetry
 from .values import ORIGIN, Call, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
@@ -53,27 +55,41 @@ class Policies:
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged
     candidates: routes.Candidates = field(init=False)
+    models: Knowledge = field(init=False)
 
     def __post_init__(self) -> None:
         said = self.settings
+        self.models = Knowledge(said.models)
         self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)
 
 
 def classify(request: Request, edge: Policies) -> Call:
     """Step 1: what is asked, which way it goes, and whether the cache may answer. Never raises on odd requests."""
     found = dialect_of(request.method, request.path)
-    body = _object(request.body) if found is not None and request.sdk in ("", found[0]) else None
+    if found is not None and request.sdk not in ("", found[0]):
+        found = None
+    body = _object(request.body) if found is not None or edge.settings.aliases else None
+    body, asked_model = _aliased(body, request, edge)
     retry, idempotent, says = _words(request)
     own = not request.fixed and (request.default_origin or request.origin in edge.origins)
+    provider = request.sdk if request.default_origin else ""
     if found is None or body is None:
-        live = True if request.live is None else request.live
         return Call(
-            request.sdk, request.method, request.origin, request.path, live=live, keeps_origin=not own, retry=retry
+            sdk=request.sdk,
+            method=request.method,
+            origin=request.origin,
+            path=request.path,
+            model=str(body["model"]) if body is not None and asked_model else "",
+            live=True if request.live is None else request.live,
+            keeps_origin=not own,
+            retry=retry,
+            provider=provider,
+            asked_model=asked_model,
         )
     sdk, dialect = found
     model = str(body.get("model", ""))
     streamed = body.get("stream") is True
-    route = routes.route_of(model, edge.settings.routes) if own and edge.endpoints else Route.DIRECT
+    route = routes.route_of(model, edge.settings.routes, edge.models) if own and edge.endpoints else Route.DIRECT
     said = controls.read(request.headers) if says and edge.store is not None else controls.DEFAULT
     digest = credential_digest(request.headers) if edge.store is not None else ""
     key = ""
@@ -106,12 +122,30 @@ def classify(request: Request, edge: Policies) -> Call:
         idempotent=bool(key) or idempotent,
         keeps_origin=not own or edge.settings.routes.get(model) == Route.DIRECT.value,
         retry=retry,
+        provider=provider,
+        asked_model=asked_model,
     )
 
 
+def _aliased(body: Json | None, request: Request, edge: Policies) -> tuple[Json | None, str]:
+    """The body with the model that an alias says, and the name that stood there; "" when no alias fits.
+
+    Before anything else is decided: the route, the cache's key and what is sent follow the new name.
+    """
+    model = body.get("model") if body is not None else None
+    instead = edge.settings.aliases.get(model) if isinstance(model, str) else None
+    if body is None or instead is None:
+        return body, ""
+    if any(name == "authorization" and value.startswith("AWS4-") for name, value in request.headers):
+        edge.telemetry.mishap("alias", ValueError(f"{model}: the request is signed, so its body may not change"))
+        return body, ""
+    return {**body, "model": instead}, str(model)
+
+
 async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
-    """Answer a call. Raises what the plain SDK's HTTP client would raise, or RouteError under `origin="never"`."""
+    """Answer a call. Raises what the plain SDK's HTTP client would raise, or RouteError where the settings forbid it."""
     began = rt.now()
+    _mind_end(call, edge, rt, began)
     reply = await _recall(call, edge, rt, began)  # 3 exact cache
     if reply is not None:
         return reply
@@ -134,6 +168,26 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
         _land(edge, flight, stored=stored)
 
 
+def _mind_end(call: Call, edge: Policies, rt: Runtime, began: float) -> None:
+    """Say that a model has ended or will soon, as the settings want it said. It is never swapped here."""
+    said = edge.settings.retired
+    if said == "ignore" or not call.model:
+        return
+    state = edge.models.state(call.model, call.provider, rt.wall())
+    over = state.stage is Stage.RETIRED
+    if not (over or state.soon):
+        return
+    if call.retry == 0:
+        edge.telemetry.count("retired models" if over else "ending models")
+    news = news_of(call.model, state)
+    if over and said == "raise":
+        edge.telemetry.emit(
+            Event(rt.wall(), call.model, _notes(call, edge, Trace(), rt, began), error=RouteError.__name__)
+        )
+        raise RouteError(f"{news}, or set retired='warn' to send it all the same")
+    edge.telemetry.advise(call.model, news)
+
+
 async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple[Reply, bool]:
     """Steps 6 to 9 of a call that the cache did not answer: its reply, and whether that is in the cache now."""
     trace = Trace()
@@ -147,6 +201,8 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
     edge.selector.answered_at(trace.endpoint, pop, call, rt.now())
     code = pop.code if pop is not None else ""
     stored = False
+    if reply.body is not None and _lists_models(call, reply):
+        edge.models.learn(call.provider, reply.body)
     if reply.body is not None:
         stored = await _keep(call, edge, rt, reply, reply.body, trace.endpoint, code)
     elif reply.native is not None and call.dialect is not None:
@@ -154,6 +210,12 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
     reply.notes = _notes(call, edge, trace, rt, began, reply, code, stored)  # 9 notes
     edge.telemetry.emit(Event(rt.wall(), call.model, reply.notes, status=reply.status))
     return reply, stored
+
+
+def _lists_models(call: Call, reply: Reply) -> bool:
+    """True for what a provider's own origin says about its models (OpenAI's may have a `shutdown_date`)."""
+    asked = call.method == "GET" and (call.path == "/models" or call.path.startswith("/models/"))
+    return asked and call.provider != "" and reply.status == 200
 
 
 async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
@@ -239,6 +301,8 @@ def _hit(call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, co
         collapsed=collapsed,
         original_id=entry.id,
         took_ms=(now - began) * 1e3,
+        model=call.model,
+        asked_model=call.asked_model,
     )
     edge.telemetry.emit(Event(rt.wall(), call.model, notes, status=200))
     return Reply(200, [(b"content-type", kind), *entry.headers], body, notes=notes)
@@ -333,6 +397,8 @@ def _notes(
         took_ms=(rt.now() - began) * 1e3,
         stored=stored,
         ttl_s=edge.settings.cache.ttl_s if stored else None,
+        model=call.model,
+        asked_model=call.asked_model,
     )
 
 

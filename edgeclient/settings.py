@@ -13,10 +13,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Any, Literal, TypeVar
+from datetime import date
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from .errors import SettingsError
@@ -113,6 +114,34 @@ class Hedge:
     central_an_hour: int = Field(default=0, ge=0, le=100_000)
 
 
+def _day(said: object) -> object:
+    """A day, as TOML writes one or as text; not a number, which pydantic would take for seconds since 1970."""
+    try:
+        return said if said is None or type(said) is date else date.fromisoformat(said)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError("give a day as in 2027-01-31") from None
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+
+
+@_explained
+@dataclass(frozen=True, config=_strict)
+class Model:
+    """What you say about a model, before the catalogue. All of it may be left out.
+
+    `kind`: "small" (runs at a PoP) or "foundation"; `family`: the model that it is, in any spelling that the catalogue
+    knows; `context`: its length in tokens; `ends`: the first day on which it is no longer served, as in "2027-01-31", and
+    `replacement`: what to ask for then.
+    """
+
+    kind: Literal["small", "foundation"] | None = None
+    family: str = ""
+    context: int | None = Field(default=None, gt=0)
+    ends: Day | None = None
+    replacement: str = ""
+
+
 @dataclass(frozen=True, config=_strict)
 class Settings:
     """All settings of one edge. The words are the same as arguments, as variables and in TOML."""
@@ -124,6 +153,9 @@ class Settings:
     origins: tuple[str, ...] = ()
     allow_regions: tuple[str, ...] = ()
     routes: dict[str, Literal["inference", "gateway", "direct"]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    retired: Literal["warn", "raise", "ignore"] = "warn"
+    models: dict[str, Model] = field(default_factory=dict)
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
     max_attempts: int = Field(default=3, ge=1, le=10)
@@ -140,7 +172,8 @@ class Settings:
     @property
     def active(self) -> bool:
         """False when nothing is set that could change or observe a call: then clients are the plain SDK's."""
-        return bool(self.endpoints) or self.cache.mode != "off" or self.notes
+        of_models = bool(self.aliases) or bool(self.models) or self.retired == "raise"
+        return bool(self.endpoints) or self.cache.mode != "off" or self.notes or of_models
 
 
 SETTINGS: dict[str, str] = {
@@ -151,6 +184,9 @@ SETTINGS: dict[str, str] = {
     "origins": "further origins (besides the SDK's own) whose calls may go to the endpoints",
     "allow_regions": 'regions of endpoints that calls may go to, and "origin" if the client\'s own is among them; empty: all',
     "routes": 'model name -> "inference", "gateway" or "direct", where the catalogue is not to decide',
+    "aliases": "asked-for name of a model -> the name that is asked for instead, at every endpoint and at the origin",
+    "retired": 'what becomes of a call for a model that has ended: "warn" (one line in the log), "raise", or "ignore"',
+    "models": "name of a model -> what you say about it, a table: kind, family, context, ends, replacement",
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
     "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
     "max_attempts": "requests one call may send before the SDK's own retries, 1 to 10",
@@ -178,6 +214,7 @@ def load(arguments: Mapping[str, Any]) -> tuple[Settings, tuple[Resolved, ...]]:
         settings = _adapter.validate_python(_shapes(values, sources))
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(e, sources) for e in error.errors())) from None
+    _check_aliases(settings.aliases, sources.get("aliases", "settings"))
     return settings, _resolve(settings, sources)
 
 
@@ -295,6 +332,17 @@ def _resolve(settings: Settings, sources: Mapping[str, str]) -> tuple[Resolved, 
     for origin in settings.origins:
         _check_url(origin, f"{sources['origins']}: origins")
     return found
+
+
+def _check_aliases(aliases: Mapping[str, str], source: str) -> None:
+    for asked, instead in aliases.items():
+        if not asked or not instead:
+            raise SettingsError(f"{source}: aliases.{asked} is {instead!r}; neither name may be empty")
+        if instead in aliases:
+            raise SettingsError(
+                f"{source}: aliases.{asked} is {instead!r}, which is an alias itself; aliases are followed once, "
+                "so say the name that is to be asked for"
+            )
 
 
 def normal(url: str) -> str:

@@ -127,6 +127,8 @@ class Call:
     idempotent: bool = False  # may be sent twice without harm
     keeps_origin: bool = True  # it may always go to the client's own origin
     retry: int = 0  # which retry of the SDK this is; 0 is the first try
+    provider: str = ""  # whose own origin the client has; "" when it is another one
+    asked_model: str = ""  # the model in the request, where an alias put another in its place; else ""
 
 
 class Failure(Enum):

@@ -12,13 +12,13 @@ async def ask_together(edge: Edge) -> None:
         answers = await asyncio.gather(
             *(
                 client.chat.completions.create(
-                    model="gpt-4o", messages=[{"role": "user", "content": "What time is it?"}]
+                    model="gpt-6-luna", messages=[{"role": "user", "content": "What time is it?"}]
                 )
                 for _ in range(20)
             )
         )
         stream = await client.chat.completions.create(
-            model="gpt-4o", messages=[{"role": "user", "content": "What time is it?"}], stream=True
+            model="gpt-6-luna", messages=[{"role": "user", "content": "What time is it?"}], stream=True
         )
         async for _ in stream:
             pass

@@ -11,7 +11,9 @@ def main() -> None:
     client = openai.OpenAI(api_key="any")
     with client:
         for question in ("What is anycast?", "What is anycast?"):
-            answer = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": question}])
+            answer = client.chat.completions.create(
+                model="gpt-6-luna", messages=[{"role": "user", "content": question}]
+            )
             said = notes(answer)
             assert said is not None
             print(f"{said.cache:5} {said.pop}  {answer.choices[0].message.content}")

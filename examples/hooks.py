@@ -23,7 +23,7 @@ def main() -> None:
                 if number == 1:
                     lab.fault("fra", "5xx", status=502)
                 client.chat.completions.create(
-                    model="gpt-4o", messages=[{"role": "user", "content": f"Question {number}"}]
+                    model="gpt-6-luna", messages=[{"role": "user", "content": f"Question {number}"}]
                 )
         print({endpoint.name: endpoint.state for endpoint in edge.status().endpoints})
 

@@ -15,7 +15,7 @@ def main() -> None:
                 response = http.post(
                     "/chat/completions",
                     headers={"Authorization": "Bearer any"},
-                    json={"model": "gpt-4o", "messages": [{"role": "user", "content": "What is anycast?"}]},
+                    json={"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is anycast?"}]},
                 )
                 said = notes(response)
                 assert said is not None

@@ -22,16 +22,18 @@ _EPILOG = """\
 edgeclient demo                          the demonstration on this machine, about half a minute, no key needed
 edgeclient demo --live                   a few questions with your own settings and keys; asks before it spends
 edgeclient probe                         where your endpoints are, measured now; no key is sent, nothing is spent
+edgeclient models gpt-4o                 what is known of a model: where it runs, under which names, when it ends
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status. 0: done and no call failed, 1: a call failed, 2: cannot be done, 130: Ctrl-C."""
+    """Run one command; the exit status. 0: done, 1: a call failed or a name is unknown, 2: cannot be done, 130: Ctrl-C."""
     arguments = _parser().parse_args(argv)
     from ..lab import LabError
 
+    commands = {"demo": _demo, "models": _models, "probe": _probe}
     try:
-        return _probe(arguments) if arguments.command == "probe" else _demo(arguments)
+        return commands[arguments.command](arguments)
     except (EdgeError, LabError, _CannotError) as error:
         print(f"edgeclient: {error}", file=sys.stderr)
         return 2
@@ -77,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument(
         "--price-per-mtok", type=_price, metavar="PRICE", help="your price of a million tokens, for the estimate"
     )
-    live.add_argument("--openai-model", default="gpt-4o", metavar="NAME", help="default: gpt-4o")
+    live.add_argument("--openai-model", default="gpt-6-luna", metavar="NAME", help="default: gpt-6-luna")
     live.add_argument(
         "--anthropic-model", default="claude-sonnet-4-6", metavar="NAME", help="default: claude-sonnet-4-6"
     )
@@ -92,6 +94,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     probe.add_argument("--rounds", type=_count, default=3, metavar="N", help="rounds of three samples (default: 3)")
     probe.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    models = commands.add_parser(
+        "models",
+        help="show what is known of models",
+        description="Lists the families of models: their kind, the systems where they run, their context in tokens, the "
+        "announced ends. With a NAME: its kind and why, its names per system and how alike the weights are, its end. "
+        "What your settings say comes first. Nothing is sent.",
+    )
+    models.add_argument("name", nargs="?", metavar="NAME", help="a model, in any spelling")
+    models.add_argument("--json", action="store_true", help="one JSON object instead of text")
     return parser
 
 
@@ -119,6 +130,12 @@ def _probe(arguments: argparse.Namespace) -> int:
     from . import probing
 
     return probing.run(arguments.urls, arguments.rounds, as_json=arguments.json)
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from . import models
+
+    return models.run(arguments.name, as_json=arguments.json)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -159,7 +159,7 @@ def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, con
         timeout["connect"] = connect_s if said_s is None else min(said_s, connect_s)
         aimed.extensions = {**native.extensions, "timeout": timeout}
     name_there = endpoint.models.get(model, model) if endpoint.models is not None else model
-    return aimed if name_there == model else _renamed(family, aimed, name_there)
+    return aimed if name_there == model else renamed(aimed, name_there)
 
 
 def _lines(headers: Any) -> list[tuple[bytes, bytes, bytes]] | None:
@@ -184,12 +184,15 @@ def _url(family: Any, address: str, query: bytes) -> tuple[Any, bytes]:
     return url.copy_with(query=kept) if kept else url, url.netloc
 
 
-def _renamed(family: Any, aimed: Any, model: str) -> Any:
+def renamed(native: Any, model: str) -> Any:
     """The request with another model's name in its body."""
-    body = json.dumps({**json.loads(aimed.content), "model": model}, ensure_ascii=False, separators=(",", ":")).encode()
-    headers = aimed.headers.copy()
+    body = json.dumps(
+        {**json.loads(native.content), "model": model}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+    headers = native.headers.copy()
     headers["content-length"] = str(len(body))
-    return family.Request(aimed.method, aimed.url, headers=headers, content=body, extensions=aimed.extensions)
+    made = family_of(native).Request
+    return made(native.method, native.url, headers=headers, content=body, extensions=native.extensions)
 
 
 def failure_of(error: BaseException, *, early: bool = False) -> Failure | None:

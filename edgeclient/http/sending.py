@@ -50,7 +50,8 @@ def open_door(
         return None
     call = pipeline.classify(seen, edge.policies)
     dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
-    native = families.without(request, seen, edge.taken_out)
+    native = families.renamed(request, call.model) if call.asked_model else request
+    native = families.without(native, seen, edge.taken_out)
     return call, Door(native, forward, dispatch, edge.prober, edge.reads_kernel, http_client)
 
 

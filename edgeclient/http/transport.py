@@ -30,7 +30,8 @@ class _Wrapped:
         if seen is None:
             return None
         call = pipeline.classify(seen, self._edge.policies)
-        native = families.without(request, seen, self._edge.taken_out)
+        native = families.renamed(request, call.model) if call.asked_model else request
+        native = families.without(native, seen, self._edge.taken_out)
         return call, Door(native, forward, forward, self._edge.prober, self._edge.reads_kernel, self._inner)
 
 

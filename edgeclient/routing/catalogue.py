@@ -7,12 +7,12 @@ models go through a gateway; of a name that nobody knows (a deployment, a privat
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any
 
 _LONGEST = 256  # characters; the longest genuine names (ARNs of inference profiles) have about 130
@@ -51,7 +51,7 @@ def _verdict(whole: str) -> Verdict:
     catalogue = _catalogue()
     if catalogue.workers_id.match(whole):
         return Verdict(Kind.SMALL, "an id of Workers AI, which runs its models at the PoP")
-    name = _bare(whole, catalogue.prefixes)
+    name = bare(whole)
     if name in catalogue.workers_ai:
         return Verdict(Kind.SMALL, "Workers AI runs it at the PoP")
     return (
@@ -62,11 +62,11 @@ def _verdict(whole: str) -> Verdict:
     )
 
 
-def _bare(name: str, prefixes: Iterable[re.Pattern[str]]) -> str:
-    """The name without the provider, region and account that gateways put before it."""
+def bare(name: str) -> str:
+    """A lower-case name without the provider, region and account that gateways put before it."""
     if name.startswith("ft:"):  # OpenAI's fine-tunes: ft:model:organisation:suffix:id
         name = name.split(":")[1]
-    for prefix in prefixes:
+    for prefix in _catalogue().prefixes:
         name = prefix.sub("", name, count=1)
     return name
 
@@ -89,14 +89,24 @@ def _by_size(name: str, small_up_to_b: float) -> Verdict | None:
     return Verdict(Kind.FOUNDATION, f"{size:g} billion parameters by its name: too large for a PoP")
 
 
-@dataclass(frozen=True, slots=True)
 class _Rule:
-    pattern: re.Pattern[str]
-    verdict: Verdict
+    """A pattern, compiled when it is first tried: all of them at once would take longer than a call's whole way through."""
+
+    __slots__ = ("_match", "_text", "verdict")
+
+    def __init__(self, text: str, verdict: Verdict) -> None:
+        self._text, self.verdict = text, verdict
+        self._match: Callable[[str], object] | None = None
+
+    def fits(self, name: str) -> bool:
+        match = self._match
+        if match is None:
+            match = self._match = re.compile(self._text).match
+        return match(name) is not None
 
 
 def _first(rules: Iterable[_Rule], name: str) -> Verdict | None:
-    return next((rule.verdict for rule in rules if rule.pattern.match(name)), None)
+    return next((rule.verdict for rule in rules if rule.fits(name)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +119,17 @@ class _Catalogue:
     after_size: tuple[_Rule, ...]
 
 
+def data(name: str) -> dict[str, Any]:
+    """One file of this package's data."""
+    text = pkgutil.get_data(__package__, f"data/{name}")  # importlib.resources takes 2 ms for its first file
+    assert text is not None
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 @cache
 def _catalogue() -> _Catalogue:
-    text = (files("edgeclient.routing") / "data" / "models.json").read_text(encoding="utf-8")
-    read: dict[str, Any] = json.loads(text)
+    read = data("models.json")
     return _Catalogue(
         prefixes=tuple(re.compile(f"^{prefix}") for prefix in read["prefixes"]),
         workers_id=re.compile(read["workers_id"]),
@@ -124,4 +141,4 @@ def _catalogue() -> _Catalogue:
 
 
 def _rule(read: dict[str, str]) -> _Rule:
-    return _Rule(re.compile(read["name"]), Verdict(Kind(read["kind"]), read["reason"]))
+    return _Rule(read["name"], Verdict(Kind(read["kind"]), read["reason"]))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..values import ORIGIN, Endpoint, Route
-from .catalogue import Kind, kind_of
+from .catalogue import Kind
+from .knowledge import Knowledge
 
 
-def route_of(model: str, said: Mapping[str, str]) -> Route:
+def route_of(model: str, said: Mapping[str, str], known: Knowledge) -> Route:
     """The route of a model: what the settings say, else small models to inference and all others to a gateway.
 
     A model that the catalogue does not know is taken for a foundation model: new ones appear weekly, and a gateway
@@ -16,7 +17,7 @@ def route_of(model: str, said: Mapping[str, str]) -> Route:
     """
     if model in said:
         return Route(said[model])
-    return Route.INFERENCE if kind_of(model) is Kind.SMALL else Route.GATEWAY
+    return Route.INFERENCE if known.kind_of(model) is Kind.SMALL else Route.GATEWAY
 
 
 class Candidates:

@@ -18,8 +18,23 @@ from ..noting import OUTRUN, Notes
 log = logging.getLogger("edgeclient")
 
 _KEPT = 1000
+_advised: dict[str, object] = {}  # what this process was told already: only logging depends on it
 _COUNTED = dict.fromkeys(
-    ("calls", "attempts", "failovers", "errors", "hit", "miss", "bypass", "stored", "broken streams", "hedges"), 0
+    (
+        "calls",
+        "attempts",
+        "failovers",
+        "errors",
+        "hit",
+        "miss",
+        "bypass",
+        "stored",
+        "broken streams",
+        "hedges",
+        "retired models",
+        "ending models",
+    ),
+    0,
 )
 
 
@@ -86,6 +101,12 @@ class Telemetry:
             first = self._mishaps[what] == 1
         if first:
             log.warning("%s failed and was stepped over (further ones are only counted): %r", what, error)
+
+    def advise(self, about: str, text: str) -> None:
+        """Log what the reader should act on, once for each subject and process."""
+        mine = object()
+        if _advised.setdefault(about, mine) is mine:  # one step: two threads log it once
+            log.warning("%s", text)
 
     def events(self) -> tuple[Event, ...]:
         """The last events, oldest first."""

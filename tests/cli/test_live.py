@@ -34,7 +34,7 @@ def test_live_asks_the_endpoints_of_the_settings(lab: Lab, capsys: pytest.Captur
     assert told["edge"]["calls"] == 12 and told["edge"]["failed"] == 0
     assert told["answered_by"]["near"] == lab.requests()["near"] == 12 - told["edge"]["hits"]
     assert told["tokens"] > 0
-    assert "up to 12 real calls to claude-sonnet-4-6 and gpt-4o" in err
+    assert "up to 12 real calls to claude-sonnet-4-6 and gpt-6-luna" in err
     assert "At your price of 5 a million tokens" in err
 
 

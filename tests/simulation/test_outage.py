@@ -11,8 +11,6 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -22,6 +20,7 @@ from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.pipeline import Policies, classify, respond
 from edgeclient.pops.selector import Selector
 from edgeclient.runtime.virtual import VirtualRuntime, World
+from edgeclient.settings import Settings
 from edgeclient.telemetry.events import Telemetry
 from edgeclient.values import ORIGIN, Call, Endpoint, Failure, Reply, Request
 
@@ -87,12 +86,8 @@ def _phase(now: float) -> str:
 
 
 def _policies(rng: random.Random) -> Policies:
-    settings: Any = SimpleNamespace(
-        cache=SimpleNamespace(ttl_s=3600.0), origins=[], allow_regions=(), routes={}, origin="last", max_attempts=3,
-        total_s=None, connect_s=1.0, retry_sent="idempotent", flight_wait_s=10.0,
-    )  # fmt: skip
     return Policies(
-        settings=settings,
+        settings=Settings(),
         endpoints=ENDPOINTS,
         origins=frozenset(),
         selector=Selector(ENDPOINTS, rng),

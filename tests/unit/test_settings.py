@@ -6,13 +6,14 @@ import dataclasses
 import os
 import traceback
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgeclient import Edge, SettingsError
-from edgeclient.settings import SETTINGS, Cache, Endpoint, Hedge, Key, Settings, load
+from edgeclient.settings import SETTINGS, Cache, Endpoint, Hedge, Key, Model, Settings, load
 from edgeclient.values import Route
 
 from .answers import cases
@@ -81,12 +82,20 @@ def test_without_anything_nothing_is_active() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"cache": "exact"}, {"notes": True}, {"endpoints": [FRA], "key": "none"}],
+    [
+        {"cache": "exact"},
+        {"notes": True},
+        {"endpoints": [FRA], "key": "none"},
+        {"aliases": {"a": "b"}},
+        {"retired": "raise"},
+        {"models": {"mine": {}}},
+    ],
     ids=lambda said: next(iter(said)),
 )
 def test_what_makes_an_edge_active(arguments: dict[str, Any]) -> None:
     assert load(arguments)[0].active
-    assert not load({"cache": "off", "max_attempts": 5})[0].active
+    assert not load({"cache": "off", "max_attempts": 5, "retired": "warn"})[0].active
+    assert not load({"retired": "ignore"})[0].active
 
 
 def test_arguments_before_variables_before_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +202,19 @@ def test_truth_as_a_variable(said: str, expected: bool, monkeypatch: pytest.Monk
 )
 def test_the_forms_of_models(said: Any, resolved: Any) -> None:
     assert load({"endpoints": [Endpoint(FRA, key="none", models=said)]})[1][0].models == resolved
+
+
+@pytest.mark.parametrize("day", ["2027-01-31", "'2027-01-31'"], ids=["a date of TOML", "a text"])
+def test_what_is_said_of_a_model(day: str, write: Write) -> None:
+    write(f'[models.mine]\nkind = "small"\nfamily = "bge-m3"\ncontext = 8192\nends = {day}\nreplacement = "new"')
+    expected = Model("small", "bge-m3", 8192, date(2027, 1, 31), "new")
+    assert load({})[0].models == {"mine": expected}
+    assert load({"models": {"mine": expected}})[0].models == {"mine": expected}
+
+
+def test_a_wrong_model_is_a_settings_error() -> None:
+    with pytest.raises(SettingsError, match=r"Model: kind: .*'tiny'"):
+        Model(kind="tiny")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("said", "expected"), [(None, None), ("off", None), (0.5, 0.5), ("3", 3.0)])
