@@ -37,7 +37,23 @@ EXCEPTIONS = {
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
-    + [f"pops.{name}" for name in ("rtt", "health", "selector", "identity", "server_time", "limits")]
+    + [
+        f"pops.{name}"
+        for name in (
+            "rtt",
+            "health",
+            "selector",
+            "identity",
+            "server_time",
+            "limits",
+            "hedging",
+            "retry_budget",
+            "track",
+            "suiting",
+            "affinity",
+            "refusals",
+        )
+    ]
     + ["dialects", "routing", "attempts", "pipeline"]
 )
 # `uuid`, `secrets` and `datetime` hide a clock or a source of chance.
