@@ -19,8 +19,9 @@ from .pops.hedging import Hedging
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Runtime
-from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
+from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Meaning, Outcome, Reply, SentAgain
 
+NOT_THIS_MODEL = (Failure.REGION, Failure.MODEL_MISSING)  # the endpoint is well, and serves others
 _FIRST_S = 0.25  # the longest wait for the first probe: the pause of RFC 8305 before another address is tried
 
 
@@ -58,6 +59,7 @@ class Tried:
     error: BaseException | None
     began: float
     ended: float
+    pause_s: float | None = None  # how long the endpoint is to be spared
 
 
 async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight, rt: Runtime) -> None:
@@ -81,10 +83,17 @@ async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight
 
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
     """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
+    if any(e.product is not None and _too_large(call, e) for e in candidates):
+        candidates = tuple([e for e in candidates if not _too_large(call, e)])
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
     return [*good, ORIGIN, *rest] if origin == "last" else [*good, *rest]
+
+
+def _too_large(call: Call, endpoint: Endpoint) -> bool:
+    largest = endpoint.product.largest if endpoint.product is not None else None
+    return largest is not None and call.size > largest
 
 
 async def send(
@@ -224,7 +233,8 @@ async def _attempt(call: Call, endpoint: Endpoint, connect_s: float | None, rt: 
         reply = await rt.send(call, endpoint, connect_s)
     except AttemptFailed as failed:
         return Tried(endpoint, None, failed.failure, failed.error, began, rt.now())
-    return Tried(endpoint, reply, judge(call, endpoint, reply), None, began, rt.now())
+    meant = judge(call, endpoint, reply, rt.wall())
+    return Tried(endpoint, reply, meant.failure, None, began, rt.now(), meant.pause_s)
 
 
 def _learn(call: Call, tried: Tried, selector: Selector, rt: Runtime, trace: Trace, *, first: bool) -> None:
@@ -239,13 +249,13 @@ def _learn(call: Call, tried: Tried, selector: Selector, rt: Runtime, trace: Tra
         failure,
         status,
         rtt_s=reply.rtt_s if reply is not None else None,
-        retry_after_s=_pause_s(reply, failure, rt.wall()) if reply is not None else None,
+        retry_after_s=tried.pause_s,
         took_s=tried.ended - tried.began,
         sent_bytes=call.size,
         upload_bytes_s=reply.upload_bytes_s if reply is not None else None,
         cold=reply is not None and reply.cold,
         processing_s=limits.processing_s(reply) if reply is not None else None,
-        call=call if first or failure is Failure.REGION else None,
+        call=call if first or failure in NOT_THIS_MODEL else None,
     )
     selector.record(outcome, tried.ended)
 
@@ -266,11 +276,23 @@ def may_resend(call: Call, failure: Failure, retry_sent: SentAgain = "idempotent
     return True
 
 
-def judge(call: Call, endpoint: Endpoint, reply: Reply) -> Failure | None:
-    """Why a response is no usable answer of this endpoint; None when it is one (a 4xx is an answer).
+def judge(call: Call, endpoint: Endpoint, reply: Reply, wall_s: float) -> Meaning:
+    """Why a response is no usable answer of this endpoint, if it is none (a 4xx is one), and for how long that holds.
 
     The client's own origin is judged by its status alone: what else it says is the SDK's to read.
     """
+    if endpoint.product is not None and reply.status >= 400:
+        meant = endpoint.product.meaning(reply, wall_s)
+        if meant is not None:
+            pause_s = limits.retry_after_s(reply, wall_s) if meant.pause_s is None else meant.pause_s
+            return Meaning(meant.failure, pause_s if meant.failure is not None else None)
+    failure = _failure(call, endpoint, reply)
+    if failure is not None:
+        return Meaning(failure, limits.retry_after_s(reply, wall_s))
+    return Meaning(None, limits.exhausted_s(reply, wall_s))
+
+
+def _failure(call: Call, endpoint: Endpoint, reply: Reply) -> Failure | None:
     if reply.status in (429, 529):
         return Failure.THROTTLED
     if reply.status >= 500:
@@ -295,8 +317,3 @@ def _looks_right(call: Call, reply: Reply) -> bool:
         return not kind.startswith("text/html")
     body = reply.body.strip()
     return body[:1] == b"{" and body[-1:] == b"}"
-
-
-def _pause_s(reply: Reply, failure: Failure | None, wall_s: float) -> float | None:
-    """The pause that a reply asks for, or that its rate limit demands before the next call is refused."""
-    return limits.retry_after_s(reply, wall_s) if failure is not None else limits.exhausted_s(reply, wall_s)

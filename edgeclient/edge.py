@@ -24,6 +24,7 @@ from .pops.hedging import Hedging
 from .pops.prober import Prober
 from .pops.selector import Selector
 from .pops.track import EndpointStatus
+from .routing import presets
 from .settings import load, normal
 from .telemetry.events import Event, Hook, Telemetry
 
@@ -96,7 +97,7 @@ class Edge:
         said = {
             name: value for name, value in locals().items() if name not in ("self", "hooks") and value is not _UNSET
         }
-        self.settings, endpoints_now = load(said)
+        self.settings, endpoints_now = load(said, presets.expand)
         rng = random.Random()
         cache_on, hedge = self.settings.cache.mode != "off", self.settings.hedge
         self.policies = Policies(

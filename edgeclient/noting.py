@@ -80,12 +80,16 @@ def _string(text: str) -> str:
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+# These say all by received-status, or had no time to; the rest are error types of RFC 9209.
+_TOLD = frozenset({"ok", "status", "throttled", "quota", "capacity", "cold", "model_missing", OUTRUN})
+
+
 @lru_cache(maxsize=1024)
 def _proxy_status(endpoint: str, outcome: str, status: int) -> bytes:
     words = [_WHO, f"next-hop={_string(endpoint)}"]
     if status:
         words.append(f"received-status={status}")
-    if outcome not in ("ok", "status", "throttled", OUTRUN):  # these say all by received-status, or had no time to
+    if outcome not in _TOLD:
         words.append(f"error={outcome}")
     return "; ".join(words).encode()
 

@@ -6,10 +6,12 @@ the three sources are merged here and not by a settings library. Nothing imports
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
@@ -77,7 +79,8 @@ class Endpoint:
     there too) or "none". `route`: "inference", "gateway", or None for both. `models`: the models it serves, as names or
     as a mapping from the asked-for name to the name there; None for every model of its route. `probe`: a path, from the root
     of the host, that answers without a key and without cost; used by `rtt_source="http"`. `region`: where it answers, in
-    your own words ("eu", "DE"), for `allow_regions`. `weight`: of two endpoints that are equally near the heavier one is
+    your own words ("eu", "DE"), for `allow_regions`. `headers`: set on each request; "env:NAME" in a value is read at each
+    call. `weight`: of two endpoints that are equally near the heavier one is
     preferred.
     """
 
@@ -89,6 +92,8 @@ class Endpoint:
     models: dict[str, str] | list[str] | tuple[str, ...] | None = None
     probe: str = "/"
     region: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    product: Any = None  # filled in for endpoints that name a system
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
@@ -207,11 +212,17 @@ SETTINGS: dict[str, str] = {
 _adapter = TypeAdapter(Settings)
 
 
-def load(arguments: Mapping[str, Any]) -> tuple[Settings, tuple[Resolved, ...]]:
-    """Merge the three sources, validate them, and resolve the endpoints. Raises `SettingsError`."""
+Expand = Callable[[Any], list[Any]]  # an entry of `endpoints` -> the endpoints that it means
+
+
+def load(arguments: Mapping[str, Any], expand: Expand = lambda said: [said]) -> tuple[Settings, tuple[Resolved, ...]]:
+    """Merge the three sources, validate them, and resolve the endpoints. Raises `SettingsError`.
+
+    `expand` knows the systems that an endpoint may be named after.
+    """
     values, sources = _merge(arguments)
     try:
-        settings = _adapter.validate_python(_shapes(values, sources))
+        settings = _adapter.validate_python(_shapes(values, sources, expand))
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(e, sources) for e in error.errors())) from None
     _check_aliases(settings.aliases, sources.get("aliases", "settings"))
@@ -269,7 +280,7 @@ def _from_file() -> dict[str, tuple[Any, str]]:
     return {name: (value, str(path)) for name, value in table.items()}
 
 
-def _shapes(values: dict[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
+def _shapes(values: dict[str, Any], sources: Mapping[str, str], expand: Expand) -> dict[str, Any]:
     """The short forms as the long ones: a URL is an endpoint, a table of tables a list, a word a cache."""
     shaped = dict(values)
     if isinstance(shaped.get("cache"), str):
@@ -287,8 +298,32 @@ def _shapes(values: dict[str, Any], sources: Mapping[str, str]) -> dict[str, Any
     if endpoints is not None and not isinstance(endpoints, (list, tuple)):
         raise SettingsError(f"{sources['endpoints']}: endpoints is {endpoints!r}; give a list of URLs or endpoints")
     if endpoints is not None:
-        shaped["endpoints"] = [{"url": e} if isinstance(e, str) else e for e in endpoints]
+        shaped["endpoints"] = _expanded(endpoints, sources["endpoints"], expand)
     return shaped
+
+
+def _expanded(endpoints: Sequence[Any], source: str, expand: Expand) -> list[Any]:
+    """Each URL as a table, and each system as its endpoints."""
+    found: list[Any] = []
+    for said in endpoints:
+        own = said if not isinstance(said, Endpoint) else _said(said)
+        try:
+            meant = expand(own)
+        except SettingsError as error:
+            raise SettingsError(f"{source}: endpoints: {error}") from None
+        found += [said] if meant == [own] and isinstance(said, Endpoint) else meant
+    return [{"url": e} if isinstance(e, str) else e for e in found]
+
+
+def _said(endpoint: Endpoint) -> dict[str, Any]:
+    """The fields of an endpoint that were given a value."""
+    values = {f.name: getattr(endpoint, f.name) for f in dataclasses.fields(endpoint)}
+    return {
+        name: value for name, value in values.items() if value not in ("", None, {}) and (name, value) not in _USUAL
+    }
+
+
+_USUAL = (("probe", "/"), ("weight", 1.0))
 
 
 def _explain(error: Any, sources: Mapping[str, str], otherwise: str = "settings") -> str:
@@ -356,7 +391,7 @@ def normal(url: str) -> str:
 
 def _serves(endpoint: Resolved, model: str, route: str) -> bool:
     right_route = endpoint.route is None or endpoint.route.value == route
-    return right_route and (endpoint.models is None or model in endpoint.models)
+    return right_route and any(endpoint.name_there(model, sdk) is not None for sdk in ("openai", "anthropic"))
 
 
 def _names(endpoints: Sequence[Endpoint]) -> list[str]:
@@ -392,8 +427,20 @@ def _endpoint(endpoint: Endpoint, name: str, settings: Settings, source: str, ke
         models=models if models is None or isinstance(models, dict) else {model: model for model in models},
         region=endpoint.region,
         weight=endpoint.weight,
+        headers=_headers(endpoint.headers, where),
+        product=endpoint.product,
         probe=endpoint.probe if endpoint.probe.startswith("/") else f"/{endpoint.probe}",
     )
+
+
+def _headers(said: Mapping[str, str], where: str) -> dict[str, str]:
+    for header, value in said.items():
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", header):
+            raise SettingsError(f"{where}.headers: {header!r} is no name of a header")
+        for variable in re.findall(r"env:(\w+)", value):
+            if not os.environ.get(variable):
+                raise SettingsError(f"{where}.headers.{header}: the variable {variable} is not set; set it")
+    return dict(said)
 
 
 def _check_url(address: str, where: str) -> None:

@@ -33,8 +33,21 @@ class Endpoint:
     route: Route | None = None  # None: takes both routes
     models: Mapping[str, str] | None = None  # asked-for name -> name there; None: every model of its route
     region: str = ""  # where it answers, in the user's words
+    headers: Mapping[str, str] = field(
+        default_factory=dict
+    )  # set on each request; "env:NAME" in one is read at each call
+    product: Product | None = None  # what it wants beyond the API that it speaks
     weight: float = 1.0  # of two that are equally near the heavier one is preferred
     probe: str = "/"  # unpaid path for the HTTP probe, from the root of the host
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.url, self.anthropic))
+
+    def name_there(self, model: str, sdk: str) -> str | None:
+        """What to ask for there to get this model; None when it is not served."""
+        if self.models is not None:
+            return self.models.get(model)
+        return model if self.product is None else self.product.name_there(model, sdk)
 
     def base(self, sdk: str) -> str:
         """The base URL for a caller of that SDK; "" when this endpoint does not speak its API."""
@@ -147,8 +160,20 @@ class Failure(Enum):
     STATUS = "status"  # a 5xx; RFC 9209 says it by received-status alone, and so the next
     THROTTLED = "throttled"  # 429, or 529
     REGION = "http_request_denied"  # the provider serves nobody who comes from where this PoP is
+    QUOTA = "quota"  # paid for no more, or used up, until a known time
+    CAPACITY = "capacity"  # nothing free there just now
+    COLD = "cold"  # the model is being started
+    MODEL_MISSING = "model_missing"  # this endpoint does not have it
     NOT_AN_ANSWER = "http_response_content_type_error"  # a captive portal, broken JSON, a redirect
     NO_KEY = "proxy_configuration_error"  # the key of this endpoint could not be read
+
+
+@value
+class Meaning:
+    """What an answer of a product means. `failure` None: it is for the caller, whatever its status."""
+
+    failure: Failure | None
+    pause_s: float | None = None  # how long it holds, where that is known
 
 
 UNSENT = frozenset(
@@ -196,6 +221,33 @@ class Watch(Protocol):
 
 def _as_it_is(body: bytes) -> bytes:
     return body
+
+
+class Product(Protocol):
+    """A product that an endpoint is of, with its account, region and the like: what differs from the plain API."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def key_header(self) -> str:
+        """Where its key goes: a header, "both" (authorization and x-api-key), or "" for where the SDK puts it."""
+
+    @property
+    def largest(self) -> int | None:
+        """Bytes of a request at the most."""
+
+    @property
+    def shapes(self) -> bool:
+        """False when requests go as they are."""
+
+    def name_there(self, model: str, sdk: str) -> str | None: ...
+
+    def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
+        """Make the body fit, in place, and give the headers to set."""
+
+    def meaning(self, reply: Reply, wall_s: float) -> Meaning | None:
+        """What an answer means, where that is not what its status says."""
 
 
 @dataclass(slots=True)

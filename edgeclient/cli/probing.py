@@ -15,6 +15,7 @@ from ..errors import SettingsError
 from ..http import sockets
 from ..pops.identity import Pop
 from ..pops.prober import Prober, RttSource
+from ..routing import presets
 from ..settings import load
 from ..values import Endpoint
 
@@ -59,7 +60,7 @@ def run(urls: Sequence[str], rounds: int, *, as_json: bool) -> int:
 def _asked_for(urls: Sequence[str]) -> tuple[tuple[Endpoint, ...], RttSource]:
     """The given URLs, or the endpoints of the settings, and how the settings measure."""
     given = {"endpoints": list(dict.fromkeys(urls)), "key": "none", "allow_regions": []} if urls else {}
-    settings, endpoints = load(given)
+    settings, endpoints = load(given, presets.expand)
     if not endpoints:
         raise SettingsError(
             "no endpoints are set; give their URLs (edgeclient probe https://fra.example.com/v1 ...), or set them in "

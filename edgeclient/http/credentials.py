@@ -1,4 +1,4 @@
-"""Which headers may travel to another host than the one they were made for. Pure.
+"""Which headers may travel to another host than the one they were made for. Reads the environment.
 
 A key never goes to a host it was not given for. Headers that carry credentials are taken off a request before it is
 aimed elsewhere; an endpoint then gets the key it was given, in the header in which the SDK had put the caller's own.
@@ -6,20 +6,25 @@ aimed elsewhere; an endpoint then gets the key it was given, in the header in wh
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 from typing import Any
 
 CALLERS = ("authorization", "x-api-key", "api-key")  # where the SDKs put the caller's own key
 _ACCOUNTS = ("openai-organization", "openai-project")  # name the caller's account
+_VARIABLE = re.compile(r"env:(\w+)")
 _HARMLESS = ("idempotency-key", "prompt-cache-key")
 _SECRET = re.compile(
     r"auth|key|token|secret|cookie|credential|passw|signature|session|jwt|bearer|assertion|(^|[-_])(pass|pat|pwd)($|[-_])"
 )
 
 
-def replace(headers: Any, key: Any, sdk: str) -> None:
-    """Make a request's headers fit for an endpoint with `key` (a settings `Key`). `headers` is changed in place."""
+def replace(headers: Any, key: Any, where: str = "") -> None:
+    """Make a request's headers fit for an endpoint with `key` (a settings `Key`). `headers` is changed in place.
+
+    `where` says which header the endpoint's key goes to: one of `CALLERS`, or "both"; "" is where the caller's own was.
+    """
     passes = key is not None and key.passes_through
     secrets, place = _secrets(tuple([line[0] for line in headers.raw]))
     for name in secrets:
@@ -34,8 +39,13 @@ def replace(headers: Any, key: Any, sdk: str) -> None:
     if secret and not (secret.isascii() and secret.isprintable() and secret == secret.strip()):
         raise ValueError("it is no header value: it has line breaks, outer spaces or characters outside ASCII")
     if secret:
-        bearer = place in ("", "authorization")
-        headers[place or "authorization"] = f"Bearer {secret}" if bearer else secret
+        for name in ("authorization", "x-api-key") if where == "both" else (where or place or "authorization",):
+            headers[name] = f"Bearer {secret}" if name == "authorization" else secret
+
+
+def filled_in(value: str) -> str:
+    """A header's value with each "env:NAME" read now."""
+    return _VARIABLE.sub(lambda found: os.environ.get(found[1], ""), value) if "env:" in value else value
 
 
 @lru_cache(maxsize=256)

@@ -32,9 +32,7 @@ class Door:
         if endpoint is ORIGIN:
             return self.forward, self.native
         try:
-            aimed = families.aim(
-                self.native, endpoint, sdk=call.sdk, path=call.path, model=call.model, connect_s=connect_s
-            )
+            aimed = families.aim(self.native, endpoint, call, connect_s=connect_s)
         except Exception as error:
             why = f"the key of endpoint {endpoint.name!r} could not be used: {error!r}"
             raise AttemptFailed(Failure.NO_KEY, families.native_error(self.native, "ConnectError", why)) from error

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
 from ..pops.rtt import of_kernel
-from ..values import Endpoint, Failure, Reply, Request
+from ..values import Call, Endpoint, Failure, Product, Reply, Request
 from . import bodies, credentials, sockets
 from .streams import AsyncBackend, Backend
 from .watchdog import Watchdog
@@ -137,17 +137,17 @@ def without(native: Any, seen: Request, taken_out: tuple[str, ...]) -> Any:
     return lighter
 
 
-def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, connect_s: float | None) -> Any:
+def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None) -> Any:
     """A shallow copy of the request, pointed at an endpoint. Its credentials become those the endpoint was given.
 
     A copy costs an eighth of a new request and keeps its extensions (timeouts, trace).
     """
-    family = family_of(native)
-    url, host = _url(family, endpoint.base(sdk) + path, native.url.query)
+    family, product = family_of(native), endpoint.product
+    url, host = _url(family, endpoint.base(call.sdk) + call.path, native.url.query)
     aimed = _copied(native)
     aimed.url = url
     aimed.headers = native.headers.copy()
-    credentials.replace(aimed.headers, endpoint.key, sdk)
+    credentials.replace(aimed.headers, endpoint.key, product.key_header if product is not None else "")
     lines = _lines(aimed.headers)
     if lines and lines[0][1] == b"host":  # where the families put it
         lines[0] = (lines[0][0], b"host", host)
@@ -158,8 +158,21 @@ def aim(native: Any, endpoint: Endpoint, *, sdk: str, path: str, model: str, con
         said_s = timeout.get("connect")
         timeout["connect"] = connect_s if said_s is None else min(said_s, connect_s)
         aimed.extensions = {**native.extensions, "timeout": timeout}
-    name_there = endpoint.models.get(model, model) if endpoint.models is not None else model
-    return aimed if name_there == model else renamed(aimed, name_there)
+    for name, value in endpoint.headers.items():
+        aimed.headers[name] = credentials.filled_in(value)
+    there = endpoint.name_there(call.model, call.sdk)
+    if product is not None and product.shapes and call.dialect is not None:
+        return _shaped(aimed, product, call, there or call.model)
+    return aimed if there in (None, call.model) else renamed(aimed, there or "")
+
+
+def _shaped(aimed: Any, product: Product, call: Call, model: str) -> Any:
+    """The request as a product wants it."""
+    had = json.loads(aimed.content)
+    body = {**had, "model": model}
+    for name, value in product.shape(call, body).items():
+        aimed.headers[name] = value
+    return aimed if body == had else _with_body(aimed, body)
 
 
 def _lines(headers: Any) -> list[tuple[bytes, bytes, bytes]] | None:
@@ -186,9 +199,11 @@ def _url(family: Any, address: str, query: bytes) -> tuple[Any, bytes]:
 
 def renamed(native: Any, model: str) -> Any:
     """The request with another model's name in its body."""
-    body = json.dumps(
-        {**json.loads(native.content), "model": model}, ensure_ascii=False, separators=(",", ":")
-    ).encode()
+    return _with_body(native, {**json.loads(native.content), "model": model})
+
+
+def _with_body(native: Any, said: dict[str, Any]) -> Any:
+    body = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
     headers = native.headers.copy()
     headers["content-length"] = str(len(body))
     made = family_of(native).Request

@@ -24,6 +24,8 @@ _OPENING = 3  # round trips to the answer on a new connection: TCP and TLS 1.3 t
 _WARM_S = 50.0  # servers close idle connections after a minute or so
 _THROTTLED_S = 5.0  # after a 429 that names no time
 _LONGEST_THROTTLED_S = 300.0
+_QUOTA_S = 86_400.0  # a quota may be used up for the rest of the day
+_SPARED = (Failure.THROTTLED, Failure.QUOTA, Failure.CAPACITY, Failure.COLD)  # behind the others for a while, and well
 _SILENT_S, _SILENT_FAR_S, _SILENT_JITTER = 300.0, 1800.0, 0.2
 _PATIENCE_S = 0.5  # the least wait for a connection: a name may have to be looked up too
 _LEFT_S = 60.0  # the endpoint that was left for a nearer one is looked at after this, and after twice as long each time
@@ -185,8 +187,9 @@ class Selector:
                 track.rtt.add(outcome.rtt_s, now)
             if outcome.upload_bytes_s:
                 track.upload_bytes_s = outcome.upload_bytes_s
-            if outcome.retry_after_s is not None or outcome.failure is Failure.THROTTLED:
-                self._throttle(track, outcome.retry_after_s, now)
+            if outcome.retry_after_s is not None or outcome.failure in _SPARED:
+                quota = outcome.failure is Failure.QUOTA
+                self._throttle(track, outcome.retry_after_s, now, _QUOTA_S if quota else _LONGEST_THROTTLED_S)
             if outcome.failure is None:
                 self._answered(track, outcome, began, now)
                 return
@@ -195,9 +198,10 @@ class Selector:
             self._version += 1
             if outcome.failure is Failure.CONNECT_TIMEOUT:
                 track.impatient = min(track.impatient + 1, 8)
-            if outcome.failure is Failure.REGION and outcome.call is not None:
+            not_this_model = outcome.failure in (Failure.REGION, Failure.MODEL_MISSING)
+            if not_this_model and outcome.call is not None:
                 self._suiting.refused(track, outcome.call.model, now)
-            if outcome.failure in (Failure.THROTTLED, Failure.REGION):
+            if not_this_model or outcome.failure in _SPARED:
                 track.health.give_trial_back()
             else:
                 track.health.failed(outcome.failure, began, now, self._rng)
@@ -219,8 +223,8 @@ class Selector:
         if track.server.cost_s != costs or track.moved():
             self._version += 1
 
-    def _throttle(self, track: Track, pause_s: float | None, now: float) -> None:
-        pause_s = _THROTTLED_S if pause_s is None else min(pause_s, _LONGEST_THROTTLED_S)
+    def _throttle(self, track: Track, pause_s: float | None, now: float, longest_s: float) -> None:
+        pause_s = _THROTTLED_S if pause_s is None else min(pause_s, longest_s)
         track.throttled_until = max(track.throttled_until, now + pause_s)
         self._version += 1
 

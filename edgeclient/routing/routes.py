@@ -42,10 +42,12 @@ class Candidates:
         if found is None:
             if len(self._kept) >= self._KINDS:
                 self._kept.clear()
-            serving = tuple(e for e in self._endpoints if e.base(sdk) and _serves(e, model, route))
+            serving = tuple(e for e in self._endpoints if e.base(sdk) and _serves(e, sdk, model, route))
             found = self._kept[kind] = (*serving, *self._tail) if serving else ()
         return found
 
 
-def _serves(endpoint: Endpoint, model: str, route: Route) -> bool:
-    return model in endpoint.models if endpoint.models is not None else endpoint.route in (None, route)
+def _serves(endpoint: Endpoint, sdk: str, model: str, route: Route) -> bool:
+    if endpoint.models is not None:  # said by the user, who may know better than the catalogue what its route is
+        return model in endpoint.models
+    return endpoint.route in (None, route) and endpoint.name_there(model, sdk) is not None

@@ -174,7 +174,8 @@ def test_a_read_timeout_is_not_tried_elsewhere(run: Run, idempotent: bool) -> No
 @pytest.mark.parametrize("idempotent", [True, False])
 def test_the_rule_of_sending_again(failure: Failure, idempotent: bool) -> None:
     free = failure in UNSENT or failure in (
-        Failure.STATUS, Failure.THROTTLED, Failure.NOT_AN_ANSWER, Failure.REGION
+        Failure.STATUS, Failure.THROTTLED, Failure.NOT_AN_ANSWER, Failure.REGION,
+        Failure.QUOTA, Failure.CAPACITY, Failure.COLD, Failure.MODEL_MISSING,
     )  # fmt: skip
     expected = free or (idempotent and failure in SENT_AND_LOST)
     assert may_resend(replace(CALL, idempotent=idempotent), failure) is expected
@@ -328,7 +329,7 @@ STREAMED = replace(CALL, streamed=True, live=True)
     ],
 )
 def test_what_a_pop_says_is_judged(call: Call, reply: Reply, failure: Failure | None) -> None:
-    assert judge(call, A, reply) is failure
+    assert judge(call, A, reply, 0.0).failure is failure
 
 
 @pytest.mark.parametrize(
@@ -341,7 +342,7 @@ def test_what_a_pop_says_is_judged(call: Call, reply: Reply, failure: Failure | 
     ],
 )
 def test_the_origin_is_judged_by_its_status_alone(reply: Reply, failure: Failure | None) -> None:
-    assert judge(CALL, ORIGIN, reply) is failure
+    assert judge(CALL, ORIGIN, reply, 0.0).failure is failure
 
 
 # -- the plan

@@ -1,0 +1,6 @@
+"""The systems, one file each. Imported when one is named; the order here is that of `edgeclient systems`."""
+
+NAMES = (
+    "workers-ai",
+    "cloudflare-gateway",
+)

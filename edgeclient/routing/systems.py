@@ -1,0 +1,181 @@
+"""What a product wants beyond the API it speaks, and what its answers mean: as data, and as rules over one request. Pure.
+
+A `System` describes a product (one file each in `providers/`); a `Bound` is one with its blanks filled in: an account, say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..values import Call, Failure, Meaning, Reply
+from . import families
+from .families import Likeness
+
+_HEAD = 4096  # bytes of an error's body that are looked at
+_DAY_S = 86_400.0
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request on its way to a system. Rules change `body` and `headers`, and nothing else."""
+
+    call: Call
+    options: Mapping[str, str]
+    body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)  # set besides those that the SDK wrote
+
+
+Rule = Callable[[Asked], None]
+Naming = Callable[
+    [str, str, Mapping[str, str]], "str | None"
+]  # model, SDK, options -> its name there; None: not served
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What an answer means; all that is given has to fit."""
+
+    failure: Failure | None  # None: an answer for the caller, though its status says otherwise
+    status: tuple[int, ...]
+    source: str  # where the vendor, or somebody who met it, says so
+    says: str = ""  # a regular expression somewhere in the body's head
+    header: tuple[str, str] = ("", "")  # a header, and a regular expression at its beginning
+    until: str = ""  # "midnight": it holds until 00:00 UTC
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One product. Templates in braces are filled from the parts of its spelling and from its options."""
+
+    name: str
+    what: str  # in one line
+    spelling: str  # as one writes it: "workers-ai:ACCOUNT"
+    url: str = ""  # what one would give openai as `base_url`; "" when it does not speak OpenAI
+    anthropic: str = ""  # the same for anthropic
+    key: str = ""  # its default: "env:NAME", or "" when it has to be said
+    key_header: str = ""  # where the key goes; "": where the SDK puts it; "both": authorization and x-api-key
+    route: str | None = None  # "inference" | "gateway" | None for both
+    probe: str = "/"  # answers without a key and without cost
+    options: Mapping[str, str] = field(default_factory=dict)  # name -> what it means
+    defaults: Mapping[str, str] = field(default_factory=dict)  # of options
+    headers: tuple[tuple[str, str], ...] = ()  # templates; one with an option that is not given is left out
+    rules: tuple[Rule, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    naming: Naming | None = None  # None: every model by the name it was asked for
+    at: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None  # options -> fields of the endpoint that differ
+    token: Callable[[Mapping[str, str]], Callable[[], str]] | None = None  # makes its own keys
+    largest: int | None = None  # bytes of a request
+    speaks: tuple[str, ...] = ("chat", "stream")  # of CAPABILITIES
+    lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source
+    opaque_cache: bool = False  # has a cache of its own that answers like questions, and cannot be told not to
+    sources: tuple[str, ...] = ()
+
+
+CAPABILITIES = ("chat", "stream", "tools", "schema", "embeddings", "messages", "responses")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A system with its options: what the pipeline asks of it. Implements `values.Product`."""
+
+    system: System
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.system.name
+
+    @property
+    def key_header(self) -> str:
+        return self.system.key_header
+
+    @property
+    def largest(self) -> int | None:
+        return self.system.largest
+
+    def name_there(self, model: str, sdk: str) -> str | None:
+        """What to ask for to get this model; None when it is not served."""
+        naming = self.system.naming
+        return model if naming is None else naming(model, sdk, self.options)
+
+    def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
+        """Make the body fit (in place), and give the headers to set."""
+        asked = Asked(call, self.options, body)
+        for rule in self.system.rules:
+            rule(asked)
+        return asked.headers
+
+    @property
+    def shapes(self) -> bool:
+        """False when requests go as they are."""
+        return bool(self.system.rules)
+
+    def meaning(self, reply: Reply, wall_s: float) -> Meaning | None:
+        """What an answer means here, if that is not what its status says."""
+        head = (reply.body or b"")[:_HEAD]
+        for signal in self.system.signals:
+            if reply.status in signal.status and _says(signal, reply, head):
+                return Meaning(signal.failure, _left_s(signal, wall_s))
+        return None
+
+
+def _says(signal: Signal, reply: Reply, head: bytes) -> bool:
+    name, words = signal.header
+    if name and not re.match(words, reply.header(name.encode()), re.IGNORECASE):
+        return False
+    return not signal.says or re.search(signal.says.encode(), head) is not None
+
+
+def _left_s(signal: Signal, wall_s: float) -> float | None:
+    return _DAY_S - wall_s % _DAY_S if signal.until == "midnight" else None
+
+
+# -- names of models
+
+_VENDORS = (
+    ("openai", re.compile(r"gpt-(?!oss)|chatgpt|o[1-9](-|$)|text-embedding-|codex|omni-moderation")),
+    ("anthropic", re.compile(r"claude")),
+    ("google", re.compile(r"gemini")),
+)
+
+
+def vendor_of(model: str) -> str:
+    """Who makes a foundation model: "openai", "anthropic", "google", or "" when its name does not tell."""
+    return next((vendor for vendor, pattern in _VENDORS if pattern.match(model.lower())), "")
+
+
+def listed_as(system: str) -> Naming:
+    """The names that the catalogue has for a system; never those of a substitute."""
+
+    def naming(model: str, sdk: str, options: Mapping[str, str]) -> str | None:
+        found = families.name_at(model, system)
+        return found[0] if isinstance(found, tuple) and found[1] is not Likeness.SUBSTITUTE else None
+
+    return naming
+
+
+def either(*ways: Naming) -> Naming:
+    """The first of several ways that knows a name."""
+
+    def naming(model: str, sdk: str, options: Mapping[str, str]) -> str | None:
+        return next((found for way in ways if (found := way(model, sdk, options)) is not None), None)
+
+    return naming
+
+
+def prefixed(model: str, sdk: str, options: Mapping[str, str]) -> str | None:
+    """`vendor/model` for the models of known vendors; a name that has a vendor already stays."""
+    vendor = vendor_of(model)
+    return model if "/" in model else f"{vendor}/{model}" if vendor else None
+
+
+def only_of(*vendors: str) -> Naming:
+    """The models of these vendors, under their own names."""
+
+    def naming(model: str, sdk: str, options: Mapping[str, str]) -> str | None:
+        return model if vendor_of(model) in vendors else None
+
+    return naming
