@@ -28,6 +28,9 @@ from edgeclient.cache import controls, key
 from edgeclient.lab import FAULTS, Lab, LabError
 from edgeclient.lab.faults import Fault, parse_fault
 from edgeclient.pops.track import EndpointStatus
+from edgeclient.routing import presets
+from edgeclient.routing.providers import NAMES
+from edgeclient.routing.systems import CAPABILITIES, Signal
 from edgeclient.surroundings import FILE, FILE_VARIABLE, PREFIX
 from edgeclient.telemetry import events
 
@@ -236,6 +239,46 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
+def systems_page() -> str:
+    systems = [presets.system(name) for name in NAMES]
+    speaks = [(f"`{s.spelling}`", *("yes" if c in s.speaks else "no" for c in CAPABILITIES)) for s in systems]
+    signals = [
+        (
+            f"`{s.name}`",
+            ", ".join(map(str, signal.status)),
+            _mark(signal),
+            signal.failure.value if signal.failure else "ok",
+            signal.source,
+        )
+        for s in systems
+        for signal in s.signals
+    ]
+    parts = [
+        f"""# Systems
+
+The products that may stand in `endpoints` by name. `edgeclient systems NAME` shows the same. Every cell below is checked by a
+test that asks through the real SDKs, sync and async, what a strict emulator of the product answers (`tests/systems/`); the
+exact requests are in `tests/systems/golden/`. No product itself was called.
+
+{_table(("system", *CAPABILITIES), speaks)}
+What an answer means where its status alone does not tell; everything else is judged by its status:
+
+{_table(("system", "status", "and", "outcome", "source"), signals)}"""
+    ]
+    for s in systems:
+        rows = [("key", f"`{s.key}`" if s.key else "has to be said"), ("route", s.route or "inference and gateway")]
+        rows += [(f"option `{name}`", meaning) for name, meaning in s.options.items()]
+        rows += [(f"no {what}", why) for what, why in s.lacks.items()]
+        rows += [("source", source) for source in s.sources]
+        parts.append(f"## `{s.name}`\n\n{s.what}. Written `{s.spelling}`.\n\n{_table(('', ''), rows)}")
+    return "\n".join(parts)
+
+
+def _mark(signal: Signal) -> str:
+    said = [f"`{signal.header[0]}: {signal.header[1]}`"] if signal.header[0] else []
+    return " and ".join([*said, *([f"`{signal.says}`"] if signal.says else [])])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "api.md": api_page,
@@ -243,6 +286,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "headers.md": headers_page,
     "faults.md": faults_page,
     "cli.md": cli_page,
+    "systems.md": systems_page,
 }
 
 

@@ -15,6 +15,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow, which take minutes")
+    parser.addoption("--golden", action="store_true", help="write the golden requests of the systems anew")
 
 
 def pytest_configure() -> None:

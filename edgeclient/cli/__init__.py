@@ -23,6 +23,7 @@ edgeclient demo                          the demonstration on this machine, abou
 edgeclient demo --live                   a few questions with your own settings and keys; asks before it spends
 edgeclient probe                         where your endpoints are, measured now; no key is sent, nothing is spent
 edgeclient models gpt-4o                 what is known of a model: where it runs, under which names, when it ends
+edgeclient systems                       the products that an endpoint may be named after
 """
 
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     from ..lab import LabError
 
-    commands = {"demo": _demo, "models": _models, "probe": _probe}
+    commands = {"demo": _demo, "models": _models, "probe": _probe, "systems": _systems}
     try:
         return commands[arguments.command](arguments)
     except (EdgeError, LabError, _CannotError) as error:
@@ -103,6 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     models.add_argument("name", nargs="?", metavar="NAME", help="a model, in any spelling")
     models.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    systems = commands.add_parser(
+        "systems",
+        help="show the products that an endpoint may be named after",
+        description="Lists the products that may stand in `endpoints` by name, with an example each. With a NAME: its key, "
+        "its options, what it speaks and what it lacks, and the vendor's pages. Nothing is sent.",
+    )
+    systems.add_argument("name", nargs="?", default="", metavar="NAME", help="one product")
+    systems.add_argument("--json", action="store_true", help="one JSON object instead of text")
     return parser
 
 
@@ -136,6 +145,12 @@ def _models(arguments: argparse.Namespace) -> int:
     from . import models
 
     return models.run(arguments.name, as_json=arguments.json)
+
+
+def _systems(arguments: argparse.Namespace) -> int:
+    from . import systems
+
+    return systems.run(arguments.name, as_json=arguments.json)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
