@@ -22,7 +22,9 @@ from .dialects import dialect_of
 from .errors import RouteError
 from .noting import Notes
 from .pops.identity import pop_of
+from .pops.memory import Memory
 from .pops.selector import Selector
+from .pops.wake import Wake
 from .routing import routes
 from .runtime.protocol import Learn, Runtime
 from .telemetry.events import Event, Telemetry
@@ -46,6 +48,8 @@ class Policies:
     flights: Flights
     semantic: Semantic
     telemetry: Telemetry
+    memory: Memory | None = None  # None: nothing is kept between processes
+    wake: Wake = field(default_factory=Wake)
     candidates: routes.Candidates = field(init=False)
 
     def __post_init__(self) -> None:
@@ -155,6 +159,7 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     candidates: tuple[Endpoint, ...] = ()
     if call.route is not Route.DIRECT:
         candidates = edge.candidates.of(call.sdk, call.model, call.route)
+        _look_up(edge, rt)
         due = edge.selector.due(rt.now())
         if due and rt.probe(due, _learner(edge, rt)):
             edge.selector.probing(due, rt.now())
@@ -173,6 +178,16 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
         retry_sent=settings.retry_sent,
     )
     return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
+
+
+def _look_up(edge: Policies, rt: Runtime) -> None:
+    """Before each plan: was there a sleep, and is there something to recall or to write down?"""
+    now, memory = rt.now(), edge.memory
+    slept = edge.wake.woke(now, rt.uptime())
+    if slept:
+        edge.selector.woke()
+    if memory is not None and (slept or now >= memory.next_at):
+        memory.visit(now, slept=slept)
 
 
 def _limits(edge: Policies) -> tuple[str, str]:

@@ -36,7 +36,7 @@ EXCEPTIONS = {
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
-    + [f"pops.{name}" for name in ("rtt", "health", "selector", "identity", "server_time", "limits")]
+    + [f"pops.{name}" for name in ("rtt", "health", "selector", "identity", "server_time", "limits", "memory", "wake")]
     + ["dialects", "routing", "attempts", "pipeline"]
 )
 # `uuid`, `secrets` and `datetime` hide a clock or a source of chance.
