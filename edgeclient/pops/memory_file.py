@@ -54,7 +54,7 @@ class MemoryFile:
         with self._recalling:  # whoever comes second is ordered by what the first one recalled
             if now < self.next_at and not slept:
                 return
-            first, self.next_at = slept or self.next_at == float("-inf"), now + _EVERY_S
+            first = slept or self.next_at == float("-inf")
             try:
                 if first:
                     self._recall(_network())
@@ -62,6 +62,8 @@ class MemoryFile:
                     _start(lambda: self._write_later(_SETTLE_S if first else 0.0))
             except Exception as error:
                 self._mishap("remembering", error)
+            finally:
+                self.next_at = now + _EVERY_S
 
     def close(self) -> None:
         """Write down what is new, now."""
