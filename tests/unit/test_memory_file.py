@@ -8,8 +8,10 @@ import os
 import random
 import socket
 import stat
+import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,7 +162,7 @@ def test_nothing_is_read_before_the_first_visit_and_then_once(monkeypatch: pytes
 
 def test_the_first_round_of_probes_is_written_without_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
     process = Process()
-    monkeypatch.setattr(memory_file.time, "sleep", lambda delay_s: process.measure(far=95, near=20))
+    monkeypatch.setattr(time, "sleep", lambda delay_s: process.measure(far=95, near=20))
     process.visit()
     assert len(document()["home"]) == 2
 
@@ -186,15 +188,17 @@ def test_news_are_written_once_a_minute_at_the_most_and_others_never(monkeypatch
 
 def test_a_write_happens_in_a_thread_that_ends_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     process = Process().visit().measure(far=95, near=20)
-    go_on, by = threading.Event(), list[threading.Thread]()
+    begun, go_on, by = threading.Event(), threading.Event(), list[threading.Thread]()
 
     def slow(*said: object) -> None:
         by.append(threading.current_thread())
+        begun.set()
         go_on.wait(LONG_S)
 
     monkeypatch.setattr(memory_file, "_replace", slow)
     monkeypatch.setattr(memory_file, "_PATIENCE_S", 0.0)
     process.memory.visit(61.0, slept=False)
+    assert begun.wait(LONG_S)
     process.memory.visit(122.0, slept=False)  # while the first write is under way
     process.memory.close()  # without patience
     go_on.set()
@@ -228,7 +232,12 @@ def test_whoever_comes_second_waits_for_what_is_recalled(monkeypatch: pytest.Mon
     reading.wait(LONG_S)
     assert process.memory.next_at == float("-inf")  # so that the second one visits, too
     found = list[list[str]]()
-    second = threading.Thread(target=lambda: (process.memory.visit(0.0, slept=False), found.append(process.order())))
+
+    def plan() -> None:
+        process.memory.visit(0.0, slept=False)
+        found.append(process.order())
+
+    second = threading.Thread(target=plan)
     second.start()
     go_on.set()
     first.join(LONG_S)
@@ -382,7 +391,7 @@ def test_a_broken_selector_of_ours_fails_no_call(monkeypatch: pytest.MonkeyPatch
 def test_where_the_file_is(
     platform: str, variables: dict[str, str], folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory_file.sys, "platform", platform)
+    monkeypatch.setattr(sys, "platform", platform)
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"HOME": "/home/me", **variables}.items():
@@ -407,7 +416,7 @@ def test_the_network_is_found_without_a_packet_and_absent_ones_have_a_name(monke
             assert self.type == socket.SOCK_DGRAM
             raise OSError(101, "Network is unreachable")
 
-    monkeypatch.setattr(memory_file.socket, "socket", Nowhere)
+    monkeypatch.setattr(socket, "socket", Nowhere)
     assert NETWORK() == memory.fingerprint("")
 
 
