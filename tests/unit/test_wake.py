@@ -12,7 +12,8 @@ from edgeclient.pipeline import classify, respond
 from edgeclient.pops.wake import Wake
 from edgeclient.runtime import common
 from edgeclient.runtime.protocol import run_sync
-from edgeclient.values import Outcome
+from edgeclient.runtime.virtual import VirtualRuntime, World
+from edgeclient.values import Call, Endpoint, Failure, Outcome, Reply
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,40 @@ def test_the_first_call_after_a_sleep_measures_anew() -> None:
     assert (rt.sent[2:], sorted(rt.probed[2:]), memory.visits) == (["b"], ["a", "b"], [False, True])
     ask()
     assert (len(rt.probed), memory.visits) == (4, [False, True])
+
+
+@dataclasses.dataclass
+class Travelling:
+    """Two paths; who is near is another one after a sleep."""
+
+    world: World
+
+    def rtt_s(self, endpoint: Endpoint, now: float) -> float:
+        return 0.01 if (endpoint is B) == bool(self.world.slept_s) else 0.2
+
+    def answer(self, call: Call, endpoint: Endpoint, now: float) -> tuple[float, Reply | Failure]:
+        return self.rtt_s(endpoint, now), ok()
+
+
+def test_under_virtual_time_a_sleep_is_noticed_with_the_next_call() -> None:
+    def journey(slept_s: float) -> list[str]:
+        world, edge, went = World(), policies(A, B, cached=False), list[str]()
+        rt = VirtualRuntime(world, Travelling(world))
+
+        async def ask(sleep_s: float) -> None:
+            world.slept_s += sleep_s
+            reply = await respond(classify(request(), edge), edge, rt)
+            assert reply.notes is not None
+            went.append(reply.notes.endpoint)
+
+        for n in range(8):
+            world.at(float(n), ask(slept_s if n == 4 else 0.0))
+        world.run()
+        return went
+
+    assert journey(0.0) == ["a"] * 8
+    assert journey(3600.0) == journey(3600.0) == ["a"] * 5 + ["b"] * 3
+    assert journey(4.0) == ["a"] * 8  # too short to be told from a late thread
 
 
 def test_a_memory_is_asked_when_it_said_so_and_never_for_calls_without_a_plan() -> None:
