@@ -166,6 +166,11 @@ def test_what_was_measured_replaces_what_was_remembered_and_keeps_the_rest() -> 
     assert memory.merge(HOME, "home", {"a:443": (0.03, "AMS")}, NOW)["home"]["a:443"].pop == "AMS"
 
 
+def test_a_count_ends_somewhere() -> None:
+    full = {"home": {"a:443": Path(0.02, NOW, times=10**9)}}
+    assert memory.merge(full, "home", {"a:443": (0.02, "")}, NOW) == full
+
+
 @pytest.mark.parametrize("absurd_s", [-1.0, 0.0, float("nan"), 60.0])
 def test_what_no_path_can_have_is_not_written(absurd_s: float) -> None:
     assert memory.merge(HOME, "home", {"a:443": (absurd_s, "X"), "b:443": (absurd_s, "")}, NOW) == HOME
