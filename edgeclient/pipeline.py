@@ -23,8 +23,10 @@ from .errors import RouteError
 from .noting import Notes
 from .pops.hedging import Hedging
 from .pops.identity import pop_of
+from .pops.memory import Memory
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
+from .pops.wake import Wake
 from .routing import routes
 from .routing.knowledge import Knowledge, news_of
 from .routing.lifecycle import Stage
@@ -54,6 +56,8 @@ class Policies:
     first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged
+    memory: Memory | None = None  # None: nothing is kept between processes
+    wake: Wake = field(default_factory=Wake)
     candidates: routes.Candidates = field(init=False)
     models: Knowledge = field(init=False)
 
@@ -223,6 +227,7 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     candidates: tuple[Endpoint, ...] = ()
     if call.route is not Route.DIRECT:
         candidates = edge.candidates.of(call.sdk, call.model, call.route)
+        _look_up(edge, rt)
         await attempts.look(candidates, edge.selector, edge.first_look, rt)
     origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin
     endpoints = attempts.plan(call, candidates, edge.selector, origin, rt.now())
@@ -241,6 +246,16 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
         hedging=edge.hedging,
     )
     return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
+
+
+def _look_up(edge: Policies, rt: Runtime) -> None:
+    """Before each plan: was there a sleep, and is there something to recall or to write down?"""
+    now, memory = rt.now(), edge.memory
+    slept = edge.wake.woke(now, rt.uptime())
+    if slept:
+        edge.selector.woke()
+    if memory is not None and (slept or now >= memory.next_at):
+        memory.visit(now, slept=slept)
 
 
 def _limits(edge: Policies) -> tuple[str, str]:

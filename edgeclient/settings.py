@@ -163,6 +163,7 @@ class Settings:
     models: dict[str, Model] = field(default_factory=dict)
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
+    remember: bool | None = None
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
     connect_s: float = Field(default=1.0, gt=0)
@@ -194,6 +195,8 @@ SETTINGS: dict[str, str] = {
     "models": "name of a model -> what you say about it, a table: kind, family, context, ends, replacement",
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
     "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
+    "remember": "keep round-trip times for the next process, in a file in the user's cache directory; by default on, but "
+    "not in functions that a platform freezes (Lambda and the like); nothing is kept of endpoints on this machine",
     "max_attempts": "requests one call may send before the SDK's own retries, 1 to 10",
     "total_s": "seconds after which a call starts no further attempt; none by default",
     "connect_s": "longest wait for a connection while another endpoint is left, seconds",

@@ -52,6 +52,8 @@ POLICIES = (
             "suiting",
             "affinity",
             "refusals",
+            "memory",
+            "wake",
         )
     ]
     + ["dialects", "routing", "attempts", "pipeline"]

@@ -1,21 +1,23 @@
 """Orders endpoints: the nearest healthy one first, by measured RTT. Pure: time and chance come in as arguments.
 
 The order: ready endpoints by cost (estimated RTT, and what they cost beyond it while they are slow), those not measured yet
-behind them, deprioritised ones (429) next, ejected ones last, the least recently failed first. The current one is kept unless
-another is better by max(5 ms, 10 %), plus a quarter of the other's RTT when that one has no warm connection. An order is kept
-until something that it rests on has changed; between two changes a decision costs a look-up.
+behind them (first those of which an earlier RTT is known: a prior), deprioritised ones (429) next, ejected ones last, the
+least recently failed first. The current one is kept unless another is better by max(5 ms, 10 %), plus a quarter of the
+other's RTT when that one has no warm connection. An order is kept until something that it rests on has changed; between two
+changes a decision costs a look-up.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 from .health import State
 from .identity import Pop
+from .rtt import RttWindow, is_possible
 from .suiting import LONG_UPLOAD, Suiting
 from .track import HYSTERESIS, HYSTERESIS_S, EndpointStatus, Track, margin
 
@@ -240,7 +242,8 @@ class Selector:
 
     def lost(self, candidates: Sequence[Endpoint]) -> bool:
         """True when nothing is known of any of these, so that their order is a guess."""
-        return len(candidates) > 1 and all(self._track(e).rtt.estimate() is None for e in candidates)
+        tracks = [self._track(endpoint) for endpoint in candidates]
+        return len(tracks) > 1 and all(track.rtt.estimate() is None and track.prior_s is None for track in tracks)
 
     def due(self, now: float) -> list[Endpoint]:
         """The endpoints to probe now. They stay due until `probing` says that a probe of them has begun."""
@@ -283,6 +286,31 @@ class Selector:
             total = sum(track.calls for track in self._tracks.values()) or 1
             return tuple(self._track(endpoint).status(endpoint, total, now) for endpoint in self._endpoints)
 
+    def expect(self, priors: Mapping[str, float]) -> None:
+        """Order endpoints without a sample of their own by these: name -> seconds. None of them counts as a sample."""
+        with self._lock:
+            for name, rtt_s in priors.items():
+                if name in self._tracks and is_possible(rtt_s):
+                    self._tracks[name].prior_s = rtt_s
+            self._version += 1
+
+    def known(self) -> dict[str, tuple[float, str]]:
+        """The measured endpoints: name -> the estimate in seconds, and the site that last answered there."""
+        with self._lock:
+            tracks = ((endpoint.name, self._track(endpoint)) for endpoint in self._endpoints)
+            found = ((name, track.rtt.estimate(), track.pop) for name, track in tracks)
+            return {name: (rtt_s, pop.code if pop else "") for name, rtt_s, pop in found if rtt_s is not None}
+
+    def woke(self) -> None:
+        """The machine slept, or is in another network: estimates are priors now, all are due, no connection is warm."""
+        with self._lock:
+            for track in list(self._tracks.values()):
+                track.prior_s = track.rtt.estimate() or track.prior_s
+                track.rtt = RttWindow()
+                track.probe_at = track.answered_at = float("-inf")
+            self._nothing_due_until = 0.0
+            self._version += 1
+
     def after_fork(self) -> None:
         """In a forked child: a new lock; what was measured stays."""
         self._lock = threading.Lock()
@@ -296,10 +324,14 @@ class Selector:
     def _rank(self, endpoint: Endpoint, configured: int, now: float) -> tuple[float, ...]:
         track = self._track(endpoint)
         if self._is_out(endpoint, now):
-            return (3, track.health.failed_at, configured)
-        estimate = track.rtt.estimate()
-        group = 2 if now < track.throttled_until else 1 if estimate is None else 0
-        return (group, track.cost(now), configured)
+            return (4, track.health.failed_at, configured)
+        if now < track.throttled_until:
+            return (3, track.cost(now), configured)
+        if track.rtt.estimate() is not None:
+            return (0, track.cost(now), configured)
+        if track.prior_s is not None:
+            return (1, track.prior_s + track.cost(now), configured)
+        return (2, track.cost(now), configured)
 
     def _is_out(self, endpoint: Endpoint, now: float) -> bool:
         """True while ejected, and then until a probe reached it where it could not be reached."""

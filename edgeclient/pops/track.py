@@ -52,6 +52,7 @@ class Track:
         "look_s",
         "moves_below",
         "pop",
+        "prior_s",
         "probe_at",
         "ranked_s",
         "refuses",
@@ -64,6 +65,7 @@ class Track:
 
     def __init__(self) -> None:
         self.rtt = RttWindow()
+        self.prior_s: float | None = None  # from before a sleep or from another process; counts until the first sample
         self.health = Health()
         self.server = ServerTime()
         self.throttled_until = 0.0
