@@ -100,7 +100,7 @@ def run(pops: dict[str, Pop], cwd: Path, *, options: str = "", more: str = "") -
 
 def test_the_first_call_of_the_second_process_goes_to_the_nearest(pops: dict[str, Pop], tmp_path: Path) -> None:
     first, last = run(pops, tmp_path, more=UNTIL_MEASURED)
-    assert first.startswith("far ") and last == "near"
+    assert first.startswith("near ") and last == "near"
     for pop in pops.values():
         pop.silent = True
     assert run(pops, tmp_path) == ["near [None, None] {}"]
