@@ -79,7 +79,7 @@ class Selector:
                 order = self._ordered(candidates, now, again)
             good = order.good
             if not self.looks and len(good) > 1:
-                good = self._explored(good)
+                good = self._explored(good, now)
             return (
                 (good, order.rest) if call is None or len(good) < 2 else self._suiting.suit(good, order.rest, call, now)
             )
@@ -134,15 +134,20 @@ class Selector:
         times = [t for t in (track.throttled_until, track.server.until, track.health.ejected_until) if t > now]
         return now if self._on_trial(endpoint, now) else min(times, default=float("inf"))
 
-    def _explored(self, good: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-        """Without probes only calls can tell where an unmeasured endpoint is: now and then one goes there."""
-        if self._track(good[-1]).rtt.estimate() is not None:
+    def _explored(self, good: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
+        """Without probes only calls can tell where an unmeasured endpoint is: now and then one goes there.
+
+        What is remembered of one that is not nearer than the first is enough.
+        """
+        first = self._track(good[0])
+        if first.calls < _EXPLORE_AFTER or first.calls % _EXPLORE_EACH:
             return good
-        calls = self._track(good[0]).calls
-        if calls < _EXPLORE_AFTER or calls % _EXPLORE_EACH:
-            return good
-        other = next(e for e in good if self._track(e).rtt.estimate() is None)
-        return (other, *[e for e in good if e is not other])
+        nearer_s = first.cost(now) - margin(first.cost(now))
+        unknown = (
+            e for e in good if (track := self._track(e)).rtt.estimate() is None and (track.prior_s or 0) < nearer_s
+        )
+        other = next(unknown, None)
+        return good if other is None else (other, *[e for e in good if e is not other])
 
     def _heaviest_first(self, ranked: list[Endpoint], now: float) -> list[Endpoint]:
         """Of those that are as near as the first one, the heaviest goes to the front."""
