@@ -141,8 +141,10 @@ Given per call in `extra_headers={{"Cache-Control": "..."}}`, as in RFC 9111 (5.
 is sent while the cache is on; while it is off the header goes to the API untouched, as with the plain SDK.
 
 {_table(("directive", "meaning", "as read"), rows)}
-Unknown directives are ignored. `stale-if-error` and `min-fresh` are not understood in this release. Headers whose name begins
-with `edge-` are reserved for edgeclient: they are taken out before sending and have no meaning yet.
+Unknown directives are ignored. `stale-if-error` and `min-fresh` are not understood in this release.
+
+`Edge-Route: inference | gateway | direct` sends one call another way than the settings and the catalogue would. Headers
+whose name begins with `edge-` are edgeclient's: they are taken out before sending.
 
 ## Headers on the answer
 

@@ -60,10 +60,12 @@ class Policies:
     wake: Wake = field(default_factory=Wake)
     candidates: routes.Candidates = field(init=False)
     models: Knowledge = field(init=False)
+    routes: routes.Rules = field(init=False)
 
     def __post_init__(self) -> None:
         said = self.settings
         self.models = Knowledge(said.models)
+        self.routes = routes.Rules(said.routes, self.models)
         self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)
 
 
@@ -74,7 +76,7 @@ def classify(request: Request, edge: Policies) -> Call:
         found = None
     body = _object(request.body) if found is not None or edge.settings.aliases else None
     body, asked_model = _aliased(body, request, edge)
-    retry, idempotent, says = _words(request)
+    retry, idempotent, says, way = _words(request, edge)
     own = not request.fixed and (request.default_origin or request.origin in edge.origins)
     provider = request.sdk if request.default_origin else ""
     if found is None or body is None:
@@ -93,7 +95,7 @@ def classify(request: Request, edge: Policies) -> Call:
     sdk, dialect = found
     model = str(body.get("model", ""))
     streamed = body.get("stream") is True
-    route = routes.route_of(model, edge.settings.routes, edge.models) if own and edge.endpoints else Route.DIRECT
+    route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
     said = controls.read(request.headers) if says and edge.store is not None else controls.DEFAULT
     digest = credential_digest(request.headers) if edge.store is not None else ""
     key = ""
@@ -124,8 +126,9 @@ def classify(request: Request, edge: Policies) -> Call:
         key=key,
         controls=said,
         idempotent=bool(key) or idempotent,
-        keeps_origin=not own or edge.settings.routes.get(model) == Route.DIRECT.value,
+        keeps_origin=not own or (way or edge.routes.said(model)) is Route.DIRECT,
         retry=retry,
+        residency=request.residency,
         provider=provider,
         asked_model=asked_model,
     )
@@ -226,7 +229,7 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     settings = edge.settings
     candidates: tuple[Endpoint, ...] = ()
     if call.route is not Route.DIRECT:
-        candidates = edge.candidates.of(call.sdk, call.model, call.route)
+        candidates = edge.candidates.of(call.sdk, call.model, call.route, call.residency)
         _look_up(edge, rt)
         await attempts.look(candidates, edge.selector, edge.first_look, rt)
     origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin
@@ -425,9 +428,9 @@ def _object(body: bytes) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
-def _words(request: Request) -> tuple[int, bool, bool]:
-    """Which retry of the SDK this is, whether the caller gave an idempotency key, and whether a word about caching."""
-    retry, idempotent, says = 0, False, False
+def _words(request: Request, edge: Policies) -> tuple[int, bool, bool, Route | None]:
+    """Which retry of the SDK this is, whether there is an idempotency key or a word about caching, and `Edge-Route`."""
+    retry, idempotent, says, way = 0, False, False, None
     for name, value in request.headers:
         if name == "x-stainless-retry-count":
             retry = int(value) if value.isdecimal() and len(value) < 4 else 0
@@ -435,4 +438,14 @@ def _words(request: Request) -> tuple[int, bool, bool]:
             idempotent = True
         elif name == "cache-control":
             says = True
-    return retry, idempotent, says
+        elif name == "edge-route":
+            way = _route(value, edge)
+    return retry, idempotent, says, way
+
+
+def _route(said: str, edge: Policies) -> Route | None:
+    try:
+        return Route(said.strip().lower())
+    except ValueError:
+        edge.telemetry.mishap("Edge-Route", ValueError(f"{said!r} is no route; say inference, gateway or direct"))
+        return None

@@ -189,7 +189,7 @@ SETTINGS: dict[str, str] = {
     "origin": 'the client\'s own origin: "last" resort, a "candidate" like the endpoints, or "never"',
     "origins": "further origins (besides the SDK's own) whose calls may go to the endpoints",
     "allow_regions": 'regions of endpoints that calls may go to, and "origin" if the client\'s own is among them; empty: all',
-    "routes": 'model name -> "inference", "gateway" or "direct", where the catalogue is not to decide',
+    "routes": 'model name, or a pattern as in "llama-*" -> "inference", "gateway" or "direct"; else the catalogue decides',
     "aliases": "asked-for name of a model -> the name that is asked for instead, at every endpoint and at the origin",
     "retired": 'what becomes of a call for a model that has ended: "warn" (one line in the log), "raise", or "ignore"',
     "models": "name of a model -> what you say about it, a table: kind, family, context, ends, replacement",
@@ -358,7 +358,11 @@ def _resolve(settings: Settings, sources: Mapping[str, str]) -> tuple[Resolved, 
             f"(their regions: {regions}); set region= on the endpoints, or add 'origin' to let the client's own serve"
         )
     for model, route in settings.routes.items():
-        if route != "direct" and not any(_serves(e, model, route) for e in found):
+        if (
+            route != "direct"
+            and not any(sign in model for sign in "*?[")
+            and not any(_serves(e, model, route) for e in found)
+        ):
             raise SettingsError(
                 f"{sources['routes']}: routes.{model} is {route!r}, but no endpoint serves it; "
                 f"add one with route={route!r} or models=[{model!r}], or route it 'direct'"

@@ -80,6 +80,7 @@ class Request:
     body: bytes
     live: bool | None  # the caller wants the body unread, as it comes; None: only when it asked for a stream
     default_origin: bool  # the SDK's own origin: the user chose no other
+    residency: str = ""  # the region that the client was made for
     fixed: bool = False  # signed, or its credential is not to be seen: it may go nowhere else
 
 
@@ -140,6 +141,7 @@ class Call:
     idempotent: bool = False  # may be sent twice without harm
     keeps_origin: bool = True  # it may always go to the client's own origin
     retry: int = 0  # which retry of the SDK this is; 0 is the first try
+    residency: str = ""  # the region that the client was made for: a hard limit
     provider: str = ""  # whose own origin the client has; "" when it is another one
     asked_model: str = ""  # the model in the request, where an alias put another in its place; else ""
 

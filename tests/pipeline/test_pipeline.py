@@ -645,3 +645,47 @@ def test_a_suspended_call_is_closed() -> None:
     with pytest.raises(RuntimeError):
         run_sync(running)
     assert closed == [True]
+
+
+# -- which way
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("route", "sent"),
+    [("inference", ["small"]), ("gateway", ["gateway"]), ("direct", ["origin"]), ("GATEWAY ", ["gateway"])],
+)
+def test_a_call_says_its_route_itself(run: Run, route: str, sent: list[str]) -> None:
+    inference = replace(SMALL, models=None, route=Route.INFERENCE)
+    gateway = Endpoint("gateway", "https://gateway.example.com/v1", route=Route.GATEWAY)
+    rt = run.runtime(small=ok(), gateway=ok(), origin=ok())
+    ask(run, rt, policies(inference, gateway), request("Which way?", ("edge-route", route)))
+    assert rt.sent == sent
+
+
+@both_ways
+def test_an_odd_route_is_counted_and_the_settings_decide(run: Run) -> None:
+    edge, rt = policies(A), run.runtime(a=ok())
+    ask(run, rt, edge, request("Which way?", ("edge-route", "sideways")))
+    assert rt.sent == ["a"] and edge.telemetry.mishaps() == {"Edge-Route": 1}
+
+
+@both_ways
+def test_patterns_decide_where_no_name_does(run: Run) -> None:
+    said = {"gpt-*": "direct", "gpt-4o": "gateway", "*-mini": "gateway"}
+    for model, sent in [("gpt-4o", "a"), ("gpt-4o-mini", "origin"), ("o5-mini", "a")]:
+        rt = run.runtime(a=ok(), origin=ok())
+        ask(run, rt, policies(A, routes=said), request(model=model))
+        assert rt.sent == [sent], model
+
+
+@both_ways
+def test_a_residency_is_a_hard_limit(run: Run) -> None:
+    eu, us = replace(A, region="EU"), replace(B, region="us")
+    seen = replace(request(), residency="eu")
+    rt = run.runtime(a=Failure.REFUSED, b=ok(), origin=ok())
+    ask(run, rt, policies(us, eu), seen)
+    assert rt.sent == ["a", "origin"], "the origin is that of the client, which was made for the region"
+    rt = run.runtime(a=ok(), b=ok(), origin=ok())
+    ask(run, rt, policies(us), seen)
+    assert rt.sent == ["origin"]
