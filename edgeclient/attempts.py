@@ -21,7 +21,7 @@ from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Runtime
 from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Meaning, Outcome, Reply, SentAgain
 
-NOT_THIS_MODEL = (Failure.REGION, Failure.MODEL_MISSING)  # the endpoint is well, and serves others
+OF_THE_MODEL = (Failure.REGION, Failure.MODEL_MISSING, Failure.COLD)  # the endpoint is well, and serves others
 _FIRST_S = 0.25  # the longest wait for the first probe: the pause of RFC 8305 before another address is tried
 
 
@@ -88,7 +88,10 @@ def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin:
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
-    return [*good, ORIGIN, *rest] if origin == "last" else [*good, *rest]
+    if origin == "last":
+        faster = selector.origin_is_faster(good, call, now)
+        return [ORIGIN, *good, *rest] if faster else [*good, ORIGIN, *rest]
+    return [*good, *rest]
 
 
 def _too_large(call: Call, endpoint: Endpoint) -> bool:
@@ -255,7 +258,7 @@ def _learn(call: Call, tried: Tried, selector: Selector, rt: Runtime, trace: Tra
         upload_bytes_s=reply.upload_bytes_s if reply is not None else None,
         cold=reply is not None and reply.cold,
         processing_s=limits.processing_s(reply) if reply is not None else None,
-        call=call if first or failure in NOT_THIS_MODEL else None,
+        call=call if first or failure in OF_THE_MODEL else None,
     )
     selector.record(outcome, tried.ended)
 

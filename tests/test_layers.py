@@ -46,6 +46,7 @@ POLICIES = (
             "identity",
             "server_time",
             "limits",
+            "cold",
             "hedging",
             "retry_budget",
             "track",

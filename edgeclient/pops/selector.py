@@ -160,6 +160,24 @@ class Selector:
         heaviest = max(near, key=lambda e: e.weight, default=ranked[0])
         return [heaviest, *[e for e in ranked if e is not heaviest]]
 
+    def origin_is_faster(self, good: Sequence[Endpoint], call: Call, now: float) -> bool:
+        """True when the first of these has to start the model, and the client's own origin would have answered by then.
+
+        It is known to serve the model when it has answered for it before.
+        """
+        if call.route is not Route.INFERENCE or not good:
+            return False
+        with self._lock:
+            track, origin = self._track(good[0]), self._tracks.get(ORIGIN.name)
+            start_s = track.cold.expected_s(call.model, now)
+            if not start_s or origin is None or origin.health.state(now) is not State.READY:
+                return False
+            here_s = track.server.usual_s(call.model, call.streamed)
+            there_s = origin.server.usual_s(call.model, call.streamed)
+            if here_s is None or there_s is None:
+                return False
+            return origin.cost(now) + there_s < track.cost(now) + here_s + start_s
+
     def patience_s(self, endpoint: Endpoint, longest_s: float) -> float:
         """How long to wait for a connection to an endpoint while another one is left.
 
@@ -208,6 +226,8 @@ class Selector:
             not_this_model = outcome.failure in (Failure.REGION, Failure.MODEL_MISSING)
             if not_this_model and outcome.call is not None:
                 self._suiting.refused(track, outcome.call.model, now)
+            if outcome.failure is Failure.COLD and outcome.call is not None:
+                track.cold.starting(outcome.call.model, outcome.retry_after_s, now)
             if not_this_model or outcome.failure in _SPARED:
                 track.health.give_trial_back()
             else:
@@ -225,10 +245,15 @@ class Selector:
         call, rtt_s = outcome.call, track.rtt.estimate()
         if call is not None and rtt_s is not None and len(self._tracks) > 1:  # alone it is taken, slow or not
             path_s = rtt_s * (_OPENING if outcome.cold else 1)
-            server_s = outcome.took_s - path_s - (outcome.processing_s or 0.0)
-            track.server.add(server_s, call.model, call.streamed, now, central=call.route is not Route.INFERENCE)
+            self._took(track, outcome.took_s - path_s - (outcome.processing_s or 0.0), call, now)
         if track.server.cost_s != costs or track.moved():
             self._version += 1
+
+    def _took(self, track: Track, server_s: float, call: Call, now: float) -> None:
+        central = call.route is not Route.INFERENCE
+        if not central:
+            track.cold.answered(call.model, server_s, track.server.usual_s(call.model, call.streamed), now)
+        track.server.add(server_s, call.model, call.streamed, now, central=central)
 
     def _throttle(self, track: Track, pause_s: float | None, now: float, longest_s: float) -> None:
         pause_s = _THROTTLED_S if pause_s is None else min(pause_s, longest_s)

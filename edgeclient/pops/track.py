@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..values import Endpoint, Failure
+from .cold import Cold
 from .health import Health, State
 from .identity import Pop
 from .rtt import RttWindow
@@ -41,6 +42,7 @@ class Track:
     __slots__ = (
         "answered_at",
         "calls",
+        "cold",
         "failures",
         "health",
         "impatient",
@@ -68,6 +70,7 @@ class Track:
         self.prior_s: float | None = None  # from before a sleep or from another process; counts until the first sample
         self.health = Health()
         self.server = ServerTime()
+        self.cold = Cold()
         self.throttled_until = 0.0
         self.probe_at = self.answered_at = self.last_failure_at = float("-inf")
         self.jitter = 1.0  # of the silence before the next probe
