@@ -7,6 +7,7 @@ nothing ever suspends (see runtime/protocol.py), so the same lines serve both.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -220,16 +221,17 @@ def _lists_models(call: Call, reply: Reply) -> bool:
 
 async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     settings = edge.settings
-    candidates: tuple[Endpoint, ...] = ()
+    candidates: Sequence[Endpoint] = ()
+    unable: dict[str, str] = {}
     if call.route is not Route.DIRECT:
-        candidates = edge.candidates.of(call.sdk, call.model, call.route)
+        candidates, unable = attempts.able(call, edge.candidates.of(call.sdk, call.model, call.route))
         await attempts.look(candidates, edge.selector, edge.first_look, rt)
     origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin
     endpoints = attempts.plan(call, candidates, edge.selector, origin, rt.now())
     if not endpoints:
         limit, remedy = _limits(edge)
         raise RouteError(
-            f"no endpoint serves {call.method} {call.path} (model {call.model!r}) and {limit} forbids the "
+            f"no endpoint serves {call.method} {call.path} (model {call.model!r}{_said(unable)}) and {limit} forbids the "
             f"client's own; add an endpoint for it, or {remedy}"
         )
     budget = Budget(
@@ -241,6 +243,11 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
         hedging=edge.hedging,
     )
     return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
+
+
+def _said(unable: Mapping[str, str]) -> str:
+    """Why endpoints that have the model cannot serve a call."""
+    return "".join(f"; {name}: {why}" for name, why in unable.items())
 
 
 def _limits(edge: Policies) -> tuple[str, str]:
