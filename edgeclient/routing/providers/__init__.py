@@ -3,4 +3,11 @@
 NAMES = (
     "workers-ai",
     "cloudflare-gateway",
+    "groq",
+    "cerebras",
+    "together",
+    "fireworks",
+    "deepinfra",
+    "huggingface",
+    "openrouter",
 )
