@@ -10,4 +10,7 @@ NAMES = (
     "deepinfra",
     "huggingface",
     "openrouter",
+    "ollama",
+    "llama-cpp",
+    "vllm",
 )
