@@ -81,10 +81,17 @@ async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight
         await rt.wait(first, _FIRST_S)
 
 
+def able(call: Call, candidates: Sequence[Endpoint]) -> tuple[Sequence[Endpoint], dict[str, str]]:
+    """The candidates that can serve what this call asks for, and why the others cannot, by name.
+
+    Only products say no; where none does it is the same sequence, by which orders of it are kept.
+    """
+    why = {e.name: no for e in candidates if e.product is not None and (no := e.product.cannot(call)) is not None}
+    return (tuple([e for e in candidates if e.name not in why]), why) if why else (candidates, why)
+
+
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
     """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
-    if any(e.product is not None and _too_large(call, e) for e in candidates):
-        candidates = tuple([e for e in candidates if not _too_large(call, e)])
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
@@ -92,11 +99,6 @@ def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin:
         faster = selector.origin_is_faster(good, call, now)
         return [ORIGIN, *good, *rest] if faster else [*good, ORIGIN, *rest]
     return [*good, *rest]
-
-
-def _too_large(call: Call, endpoint: Endpoint) -> bool:
-    largest = endpoint.product.largest if endpoint.product is not None else None
-    return largest is not None and call.size > largest
 
 
 async def send(

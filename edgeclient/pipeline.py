@@ -7,6 +7,7 @@ nothing ever suspends (see runtime/protocol.py), so the same lines serve both.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -227,9 +228,11 @@ def _lists_models(call: Call, reply: Reply) -> bool:
 
 async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     settings = edge.settings
-    candidates: tuple[Endpoint, ...] = ()
+    candidates: Sequence[Endpoint] = ()
+    unable: dict[str, str] = {}
     if call.route is not Route.DIRECT:
-        candidates = edge.candidates.of(call.sdk, call.model, call.route, call.residency)
+        serving = edge.candidates.of(call.sdk, call.model, call.route, call.residency)
+        candidates, unable = attempts.able(call, serving)
         _look_up(edge, rt)
         await attempts.look(candidates, edge.selector, edge.first_look, rt)
     origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin
@@ -237,7 +240,7 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     if not endpoints:
         limit, remedy = _limits(edge)
         raise RouteError(
-            f"no endpoint serves {call.method} {call.path} (model {call.model!r}) and {limit} forbids the "
+            f"no endpoint serves {call.method} {call.path} (model {call.model!r}{_said(unable)}) and {limit} forbids the "
             f"client's own; add an endpoint for it, or {remedy}"
         )
     budget = Budget(
@@ -259,6 +262,11 @@ def _look_up(edge: Policies, rt: Runtime) -> None:
         edge.selector.woke()
     if memory is not None and (slept or now >= memory.next_at):
         memory.visit(now, slept=slept)
+
+
+def _said(unable: Mapping[str, str]) -> str:
+    """Why endpoints that have the model cannot serve a call."""
+    return "".join(f"; {name}: {why}" for name, why in unable.items())
 
 
 def _limits(edge: Policies) -> tuple[str, str]:

@@ -236,14 +236,13 @@ class Product(Protocol):
         """Where its key goes: a header, "both" (authorization and x-api-key), or "" for where the SDK puts it."""
 
     @property
-    def largest(self) -> int | None:
-        """Bytes of a request at the most."""
-
-    @property
     def shapes(self) -> bool:
         """False when requests go as they are."""
 
     def name_there(self, model: str, sdk: str) -> str | None: ...
+
+    def cannot(self, call: Call) -> str | None:
+        """Why a call that it has the model for must not go there; None when it may."""
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""

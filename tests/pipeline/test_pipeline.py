@@ -13,6 +13,7 @@ from edgeclient import RouteError
 from edgeclient.dialects import sse
 from edgeclient.noting import Attempt
 from edgeclient.pipeline import Policies, classify, respond
+from edgeclient.routing.systems import Bound, System
 from edgeclient.runtime.protocol import run_sync
 from edgeclient.runtime.virtual import VirtualRuntime, World
 from edgeclient.telemetry.events import Event
@@ -334,6 +335,21 @@ def test_direct_calls_go_to_their_origin_alone_and_probe_nobody(run: Run, asked:
     reply = ask(run, rt, policies(A, B, origin="never") if asked.fixed else policies(A, B), asked)
     assert rt.sent == ["origin"] and rt.probed == [] and reply.status == 503
     assert reply.notes is not None and reply.notes.route == "direct"
+
+
+@both_ways
+def test_a_call_that_a_product_cannot_serve_does_not_go_there(run: Run) -> None:
+    picky = Bound(
+        System("picky", "", "picky:", cannot=lambda call, options: "one answer only" if "n" in call.body else None)
+    )
+    only = Endpoint("only", "https://only.example.com/v1", product=picky)
+    rt = run.runtime(only=ok(), a=ok(), origin=ok())
+    for edge in (policies(only, A), policies(only)):
+        ask(run, rt, edge, request(n=2))
+        ask(run, rt, edge, request("And one?"))
+    assert rt.sent == ["a", "only", "origin", "only"]
+    with pytest.raises(RouteError, match=r"\(model 'gpt-4o'; only: one answer only\) and origin='never' forbids"):
+        ask(run, rt, policies(only, origin="never"), request(n=2))
 
 
 @both_ways

@@ -3,4 +3,14 @@
 NAMES = (
     "workers-ai",
     "cloudflare-gateway",
+    "groq",
+    "cerebras",
+    "together",
+    "fireworks",
+    "deepinfra",
+    "huggingface",
+    "openrouter",
+    "ollama",
+    "llama-cpp",
+    "vllm",
 )
