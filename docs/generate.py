@@ -278,7 +278,7 @@ What an answer means where its status alone does not tell; everything else is ju
 
 def _mark(signal: Signal) -> str:
     said = [f"`{signal.header[0]}: {signal.header[1]}`"] if signal.header[0] else []
-    return " and ".join([*said, *([f"`{signal.says}`"] if signal.says else [])])
+    return " and ".join([*said, *([f"`{signal.says}`"] if signal.says else [])]).replace("|", r"\|")
 
 
 PAGES: dict[str, Callable[[], str]] = {

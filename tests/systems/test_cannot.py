@@ -38,6 +38,8 @@ LONG = {"messages": [{"role": "user", "content": "x" * 40_000}]}
         ("groq:", RESPONSES, {"input": "x"}, ""),
         ("cerebras:", RESPONSES, {"input": "x"}, "no responses"),
         ("together:", RESPONSES, {"input": "x"}, "no responses"),
+        ("together:", EMBEDDINGS, {"input": "x", "user": "ada"}, ""),
+        ("together:", EMBEDDINGS, {"input": "x", "dimensions": 256}, "dimensions"),
         ("huggingface:", EMBEDDINGS, {"input": "x"}, "no embeddings"),
         ("ollama:", CHAT, {"n": 3}, "one answer"),
         ("ollama:", CHAT, {"tool_choice": "auto", "logprobs": False, "logit_bias": {}}, ""),
@@ -80,7 +82,7 @@ def test_what_a_system_cannot_serve(preset: str, path: str, body: dict[str, Any]
     assert (said is None) if not why else (said is not None and why in said)
 
 
-def test_without_a_product_in_sight_nothing_is_looked_at() -> None:
+def test_what_a_system_says_nothing_about_may_go_there() -> None:
     (fields,) = presets.expand("together:")
     call = Call("openai", "POST", "https://x", CHAT, body={"tools": [{}]})
     assert fields["product"].cannot(call) is None and fields["product"].cannot(replace(call, path="/files")) is None

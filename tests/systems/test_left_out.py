@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .asking import HELLO
+from .asking import HELLO, ask
 from .conftest import Running, client_of, settled
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +31,14 @@ async def test_what_is_left_out(running: Running, colour: str, asked: dict[str, 
     assert {*asked} - {*body} == {*left_out.split()}
     names = [message.get("name") for message in body["messages"]]
     assert names == ([None, None, None] if running.system.name == "groq" else ["ada", None, None])
+
+
+@pytest.mark.parametrize("running", ["together"], indirect=True)
+async def test_embeddings_go_without_a_user(running: Running, colour: str) -> None:
+    async with client_of(running.edge(), "embeddings", colour) as client:
+        await ask(client, "embeddings", running.model("embeddings"), user="ada")
+        await ask(client, "chat", running.model("chat"), user="ada")
+    assert [heard.body.get("user") for heard in running.emulator.seen] == [None, "ada"]
 
 
 @pytest.mark.parametrize("running", ["cerebras"], indirect=True)

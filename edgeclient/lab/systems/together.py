@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from edgeclient.lab.systems.compatible import Compatible, below, error
+from edgeclient.lab.systems.emulator import Heard, Refused
 
 
 class Together(Compatible):
-    """Strict: names are `maker/model`."""
+    """Strict: names are `maker/model`, and embeddings know neither `user` nor `dimensions`."""
 
     paths = below("/v1", "/chat/completions", "/embeddings")
     models = re.compile(r"[\w.-]+/[\w.-]+")
@@ -22,3 +23,8 @@ class Together(Compatible):
         "down": (500, error("Unknown server error", "server_error"), ()),
         "overloaded": (503, error("Engine overloaded", "service_unavailable"), ()),
     }  # fmt: skip
+
+    def check(self, heard: Heard, path: str) -> None:
+        odd = {"user", "dimensions"} & {*heard.body} if path == "/v1/embeddings" else ()
+        if odd:
+            raise Refused(400, error(f"Unrecognized request arguments supplied: {', '.join(odd)}"))
