@@ -17,6 +17,7 @@ import pytest
 from pages import PAGES, ROOT, name_of
 
 from edgeclient.lab import Lab
+from edgeclient.routing import presets
 from edgeclient.settings import SETTINGS, load
 
 _FAST: dict[str, Any] = {"first_token_ms": (1.0, 2.0), "tokens_per_s": 20_000.0}
@@ -70,7 +71,7 @@ def test_a_toml_block_loads_as_settings(code: str, monkeypatch: pytest.MonkeyPat
     for variable in re.findall(r"env:(\w+)", code):
         monkeypatch.setenv(variable, "sk-dummy")
     Path("edgeclient.toml").write_text(code, "utf-8")
-    load({})
+    load({}, presets.expand)
 
 
 @pytest.mark.parametrize("code", _blocks("sh"))
