@@ -83,12 +83,29 @@ async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight
 
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
     """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
-    if any(e.product is not None and _too_large(call, e) for e in candidates):
-        candidates = tuple([e for e in candidates if not _too_large(call, e)])
+    if any(e.product is not None for e in candidates):
+        candidates = _fitting(call, candidates, origin)
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
     return [*good, ORIGIN, *rest] if origin == "last" else [*good, *rest]
+
+
+def _fitting(call: Call, candidates: Sequence[Endpoint], origin: str) -> Sequence[Endpoint]:
+    """Those whose product can take the call.
+
+    One whose cache cannot be passed by takes no call that wants to pass it, while anything else is left.
+    """
+    if any(_too_large(call, e) for e in candidates):
+        candidates = tuple([e for e in candidates if not _too_large(call, e)])
+    if not (call.controls.lookup and call.controls.store) and any(_opaque(e) for e in candidates):
+        clear = tuple([e for e in candidates if not _opaque(e)])
+        return clear if clear or origin != "never" else candidates
+    return candidates
+
+
+def _opaque(endpoint: Endpoint) -> bool:
+    return endpoint.product is not None and endpoint.product.opaque_cache
 
 
 def _too_large(call: Call, endpoint: Endpoint) -> bool:

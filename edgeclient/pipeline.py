@@ -30,7 +30,7 @@ from .routing.knowledge import Knowledge, news_of
 from .routing.lifecycle import Stage
 from .runtime.protocol import Runtime
 from .telemetry.events import Event, Telemetry
-from .values import ORIGIN, Call, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
+from .values import ORIGIN, Call, Controls, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -90,7 +90,7 @@ def classify(request: Request, edge: Policies) -> Call:
     model = str(body.get("model", ""))
     streamed = body.get("stream") is True
     route = routes.route_of(model, edge.settings.routes, edge.models) if own and edge.endpoints else Route.DIRECT
-    said = controls.read(request.headers) if says and edge.store is not None else controls.DEFAULT
+    said = _said(request, edge) if says else controls.DEFAULT
     digest = credential_digest(request.headers) if edge.store is not None else ""
     key = ""
     if digest and (said.store or said.lookup):
@@ -125,6 +125,12 @@ def classify(request: Request, edge: Policies) -> Call:
         provider=provider,
         asked_model=asked_model,
     )
+
+
+def _said(request: Request, edge: Policies) -> Controls:
+    """What the caller says about caching. Without a cache here those of the endpoints are meant: whether, not how old."""
+    said = controls.read(request.headers)
+    return said if edge.store is not None else Controls(said.store, said.lookup)
 
 
 def _aliased(body: Json | None, request: Request, edge: Policies) -> tuple[Json | None, str]:

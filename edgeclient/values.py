@@ -238,6 +238,10 @@ class Product(Protocol):
         """Bytes of a request at the most."""
 
     @property
+    def opaque_cache(self) -> bool:
+        """True when it answers like questions from a cache of its own, and cannot be told not to."""
+
+    @property
     def shapes(self) -> bool:
         """False when requests go as they are."""
 

@@ -96,6 +96,10 @@ class Bound:
     def largest(self) -> int | None:
         return self.system.largest
 
+    @property
+    def opaque_cache(self) -> bool:
+        return self.system.opaque_cache
+
     def name_there(self, model: str, sdk: str) -> str | None:
         """What to ask for to get this model; None when it is not served."""
         naming = self.system.naming

@@ -5,4 +5,6 @@ NAMES = (
     "cloudflare-gateway",
     "vercel",
     "prism",
+    "fastly",
+    "fastly-compute",
 )
