@@ -245,7 +245,14 @@ class Product(Protocol):
     def shapes(self) -> bool:
         """False when requests go as they are."""
 
+    @property
+    def seals(self) -> bool:
+        """True when it wants headers over the final body."""
+
     def name_there(self, model: str, sdk: str) -> str | None: ...
+
+    def seal(self, content: bytes) -> Mapping[str, str]:
+        """Headers over the body as it is sent; asked for each attempt."""
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""

@@ -56,18 +56,20 @@ class System:
     url: str = ""  # what one would give openai as `base_url`; "" when it does not speak OpenAI
     anthropic: str = ""  # the same for anthropic
     key: str = ""  # its default: "env:NAME", or "" when it has to be said
-    key_header: str = ""  # where the key goes; "": where the SDK puts it; "both": authorization and x-api-key
+    # Where the key goes; "": where the SDK puts it; "both": authorization and x-api-key. Or options -> that.
+    key_header: str | Callable[[Mapping[str, str]], str] = ""
     route: str | None = None  # "inference" | "gateway" | None for both
     probe: str = "/"  # answers without a key and without cost
     options: Mapping[str, str] = field(default_factory=dict)  # name -> what it means
     defaults: Mapping[str, str] = field(default_factory=dict)  # of options
     headers: tuple[tuple[str, str], ...] = ()  # templates; one with an option that is not given is left out
     rules: tuple[Rule, ...] = ()
+    seal: Callable[[bytes, Mapping[str, str]], Mapping[str, str]] | None = None  # final body, options -> headers
     signals: tuple[Signal, ...] = ()
     naming: Naming | None = None  # None: every model by the name it was asked for
     at: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None  # options -> fields of the endpoint that differ
     token: Callable[[Mapping[str, str]], Callable[[], str]] | None = None  # makes its own keys
-    largest: int | None = None  # bytes of a request
+    largest: int | None = None  # bytes of a request; an option of that name comes before it
     speaks: tuple[str, ...] = ("chat", "stream")  # of CAPABILITIES
     lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source
     opaque_cache: bool = False  # has a cache of its own that answers like questions, and cannot be told not to
@@ -90,11 +92,13 @@ class Bound:
 
     @property
     def key_header(self) -> str:
-        return self.system.key_header
+        where = self.system.key_header
+        return where if isinstance(where, str) else where(self.options)
 
     @property
     def largest(self) -> int | None:
-        return self.system.largest
+        said = self.options.get("largest")
+        return self.system.largest if said is None else int(said)
 
     @property
     def opaque_cache(self) -> bool:
@@ -116,6 +120,14 @@ class Bound:
     def shapes(self) -> bool:
         """False when requests go as they are."""
         return bool(self.system.rules)
+
+    @property
+    def seals(self) -> bool:
+        return self.system.seal is not None
+
+    def seal(self, content: bytes) -> Mapping[str, str]:
+        """Headers over the body as it is sent."""
+        return {} if self.system.seal is None else self.system.seal(content, self.options)
 
     def meaning(self, reply: Reply, wall_s: float) -> Meaning | None:
         """What an answer means here, if that is not what its status says."""

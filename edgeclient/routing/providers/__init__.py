@@ -7,4 +7,5 @@ NAMES = (
     "prism",
     "fastly",
     "fastly-compute",
+    "lambda-edge",
 )
