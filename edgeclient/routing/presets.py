@@ -104,7 +104,7 @@ def _fields(found: System, options: Mapping[str, str]) -> dict[str, Any]:
         fields[address] = _hosted(fields[address].format_map(options), options.get("host", ""))
     fields["headers"] = {
         header: template.format_map(options)
-        for header, template in found.headers
+        for header, template in (*found.headers, *fields.get("headers", ()))
         if all(blank in options for blank in re.findall(r"\{(\w+)\}", template))
     }
     if found.token is not None:

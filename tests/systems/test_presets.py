@@ -49,6 +49,19 @@ def test_how_large_a_request_may_be(preset: str, largest: int | None) -> None:
     assert product(preset).largest == largest
 
 
+def test_each_region_is_an_endpoint() -> None:
+    bom, sin = presets.expand("fly:my-app?regions=bom,sin")
+    assert [e["name"] for e in (bom, sin)] == ["fly-my-app-bom", "fly-my-app-sin"]
+    assert (bom["region"], bom["headers"]) == ("bom", {"fly-prefer-region": "bom"})
+    assert bom["url"] == sin["url"] == "https://my-app.fly.dev/v1"
+    own = presets.expand(
+        {"system": "fly", "app": "a", "regions": "bom,sin", "pin": "on", "name": "mine", "region": "IN"}
+    )
+    assert [(e["name"], e["region"]) for e in own] == [("mine-bom", "IN"), ("mine-sin", "IN")]
+    assert own[1]["headers"] == {"fly-force-region": "sin"}
+    assert presets.expand("fly:my-app")[0]["headers"] == {}
+
+
 @pytest.mark.parametrize("said", ["much", "-1", ""])
 def test_a_limit_is_a_number(said: str) -> None:
     with pytest.raises(SettingsError, match="lambda-edge: largest is"):

@@ -8,4 +8,5 @@ NAMES = (
     "fastly",
     "fastly-compute",
     "lambda-edge",
+    "fly",
 )
