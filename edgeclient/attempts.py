@@ -92,6 +92,8 @@ def able(call: Call, candidates: Sequence[Endpoint]) -> tuple[Sequence[Endpoint]
 
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
     """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
+    if any(e.product is not None and e.product.opaque_cache for e in candidates):
+        candidates = _clear(call, candidates, origin)
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
@@ -99,6 +101,14 @@ def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin:
         faster = selector.origin_is_faster(good, call, now)
         return [ORIGIN, *good, *rest] if faster else [*good, ORIGIN, *rest]
     return [*good, *rest]
+
+
+def _clear(call: Call, candidates: Sequence[Endpoint], origin: str) -> Sequence[Endpoint]:
+    """Without those whose cache cannot be passed by, for a call that wants to pass it, while anything else is left."""
+    if call.controls.lookup and call.controls.store:
+        return candidates
+    clear = tuple([e for e in candidates if e.product is None or not e.product.opaque_cache])
+    return clear if clear or origin != "never" else candidates
 
 
 async def send(

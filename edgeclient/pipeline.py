@@ -33,7 +33,7 @@ from .routing.knowledge import Knowledge, news_of
 from .routing.lifecycle import Stage
 from .runtime.protocol import Runtime
 from .telemetry.events import Event, Telemetry
-from .values import ORIGIN, Call, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
+from .values import ORIGIN, Call, Controls, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -97,7 +97,7 @@ def classify(request: Request, edge: Policies) -> Call:
     model = str(body.get("model", ""))
     streamed = body.get("stream") is True
     route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
-    said = controls.read(request.headers) if says and edge.store is not None else controls.DEFAULT
+    said = _said(request, edge) if says else controls.DEFAULT
     digest = credential_digest(request.headers) if edge.store is not None else ""
     key = ""
     if digest and (said.store or said.lookup):
@@ -133,6 +133,12 @@ def classify(request: Request, edge: Policies) -> Call:
         provider=provider,
         asked_model=asked_model,
     )
+
+
+def _said(request: Request, edge: Policies) -> Controls:
+    """What the caller says about caching. Without a cache here those of the endpoints are meant: whether, not how old."""
+    said = controls.read(request.headers)
+    return said if edge.store is not None else Controls(said.store, said.lookup)
 
 
 def _aliased(body: Json | None, request: Request, edge: Policies) -> tuple[Json | None, str]:
@@ -240,7 +246,7 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     if not endpoints:
         limit, remedy = _limits(edge)
         raise RouteError(
-            f"no endpoint serves {call.method} {call.path} (model {call.model!r}{_said(unable)}) and {limit} forbids the "
+            f"no endpoint serves {call.method} {call.path} (model {call.model!r}{_reasons(unable)}) and {limit} forbids the "
             f"client's own; add an endpoint for it, or {remedy}"
         )
     budget = Budget(
@@ -264,7 +270,7 @@ def _look_up(edge: Policies, rt: Runtime) -> None:
         memory.visit(now, slept=slept)
 
 
-def _said(unable: Mapping[str, str]) -> str:
+def _reasons(unable: Mapping[str, str]) -> str:
     """Why endpoints that have the model cannot serve a call."""
     return "".join(f"; {name}: {why}" for name, why in unable.items())
 

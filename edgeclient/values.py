@@ -236,13 +236,24 @@ class Product(Protocol):
         """Where its key goes: a header, "both" (authorization and x-api-key), or "" for where the SDK puts it."""
 
     @property
+    def opaque_cache(self) -> bool:
+        """True when it answers like questions from a cache of its own, and cannot be told not to."""
+
+    @property
     def shapes(self) -> bool:
         """False when requests go as they are."""
+
+    @property
+    def seals(self) -> bool:
+        """True when it wants headers over the final body."""
 
     def name_there(self, model: str, sdk: str) -> str | None: ...
 
     def cannot(self, call: Call) -> str | None:
         """Why a call that it has the model for must not go there; None when it may."""
+
+    def seal(self, content: bytes) -> Mapping[str, str]:
+        """Headers over the body as it is sent; asked for each attempt."""
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""

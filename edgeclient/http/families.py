@@ -166,8 +166,13 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
         aimed.headers[name] = credentials.filled_in(value)
     there = endpoint.name_there(call.model, call.sdk)
     if product is not None and product.shapes and call.dialect is not None:
-        return _shaped(aimed, product, call, there or call.model)
-    return aimed if there in (None, call.model) else renamed(aimed, there or "")
+        aimed = _shaped(aimed, product, call, there or call.model)
+    elif there not in (None, call.model):
+        aimed = renamed(aimed, there or "")
+    if product is not None and product.seals:
+        for name, value in product.seal(aimed.content).items():
+            aimed.headers[name] = value
+    return aimed
 
 
 def _shaped(aimed: Any, product: Product, call: Call, model: str) -> Any:

@@ -75,6 +75,8 @@ def _check(found: System, options: Mapping[str, str]) -> None:
     odd = [name for name in options if name not in known and name not in _parts(found)]
     if odd:
         raise SettingsError(f"{found.name}: unknown option {odd[0]!r}; known are {', '.join(known)}")
+    if not re.fullmatch(r"[0-9]+", options.get("largest", "0"), re.ASCII):
+        raise SettingsError(f"{found.name}: largest is {options['largest']!r}; give a number of bytes")
     for part in _parts(found):
         if not re.fullmatch(r"[\w.:-]+", options.get(part, "x"), re.ASCII):
             raise SettingsError(f"{found.name}: {part} is {options[part]!r}; give letters, digits, '-', '_' and '.'")
@@ -87,7 +89,9 @@ def _endpoints(name: str, options: Mapping[str, str], own: Mapping[str, Any]) ->
     various: Sequence[Mapping[str, str]] = [options]
     if "regions" in options:  # an address that can be asked to enter at one region or another
         various = [{**options, "region": region} for region in options["regions"].split(",") if region]
-    return [{**_fields(found, each), **_named(found, each, len(various)), **own} for each in various]
+    many = len(various) > 1
+    named = [_named(found, each, many=many, name=own.get("name")) for each in various]
+    return [{**_fields(found, each), **n, **own, "name": n["name"]} for each, n in zip(various, named, strict=True)]
 
 
 def _fields(found: System, options: Mapping[str, str]) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def _fields(found: System, options: Mapping[str, str]) -> dict[str, Any]:
         fields[address] = _hosted(fields[address].format_map(options), options.get("host", ""))
     fields["headers"] = {
         header: template.format_map(options)
-        for header, template in found.headers
+        for header, template in (*found.headers, *fields.get("headers", ()))
         if all(blank in options for blank in re.findall(r"\{(\w+)\}", template))
     }
     if found.token is not None:
@@ -110,10 +114,11 @@ def _fields(found: System, options: Mapping[str, str]) -> dict[str, Any]:
     return {**fields, "product": Bound(found, options)}
 
 
-def _named(found: System, options: Mapping[str, str], many: int) -> dict[str, str]:
+def _named(found: System, options: Mapping[str, str], *, many: bool, name: str | None) -> dict[str, str]:
+    """Its name, after the user's own word for it if there is one, and its region."""
     parts = [options[part] for part in _parts(found) if part in options]
     region = options.get("region", "")
-    name = "-".join([found.name, *parts, *([region] if many > 1 else [])])
+    name = "-".join([*([name] if name else [found.name, *parts]), *([region] if many else [])])
     return {"name": name, **({"region": region} if region else {})}
 
 

@@ -58,18 +58,20 @@ class System:
     url: str = ""  # what one would give openai as `base_url`; "" when it does not speak OpenAI
     anthropic: str = ""  # the same for anthropic
     key: str = ""  # its default: "env:NAME", or "" when it has to be said
-    key_header: str = ""  # where the key goes; "": where the SDK puts it; "both": authorization and x-api-key
+    # Where the key goes; "": where the SDK puts it; "both": authorization and x-api-key. Or options -> that.
+    key_header: str | Callable[[Mapping[str, str]], str] = ""
     route: str | None = None  # "inference" | "gateway" | None for both
     probe: str = "/"  # answers without a key and without cost
     options: Mapping[str, str] = field(default_factory=dict)  # name -> what it means
     defaults: Mapping[str, str] = field(default_factory=dict)  # of options
     headers: tuple[tuple[str, str], ...] = ()  # templates; one with an option that is not given is left out
     rules: tuple[Rule, ...] = ()
+    seal: Callable[[bytes, Mapping[str, str]], Mapping[str, str]] | None = None  # final body, options -> headers
     signals: tuple[Signal, ...] = ()
     naming: Naming | None = None  # None: every model by the name it was asked for
     at: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None  # options -> fields of the endpoint that differ
     token: Callable[[Mapping[str, str]], Callable[[], str]] | None = None  # makes its own keys
-    largest: int | None = None  # bytes of a request
+    largest: int | None = None  # bytes of a request; an option of that name comes before it
     speaks: tuple[str, ...] = ("chat", "stream")  # of CAPABILITIES
     lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source; not asked for it
     cannot: Cannot | None = None  # what it does not serve besides
@@ -93,7 +95,12 @@ class Bound:
 
     @property
     def key_header(self) -> str:
-        return self.system.key_header
+        where = self.system.key_header
+        return where if isinstance(where, str) else where(self.options)
+
+    @property
+    def opaque_cache(self) -> bool:
+        return self.system.opaque_cache
 
     def name_there(self, model: str, sdk: str) -> str | None:
         """What to ask for to get this model; None when it is not served."""
@@ -102,7 +109,8 @@ class Bound:
 
     def cannot(self, call: Call) -> str | None:
         """Why a call must not go there: it is too large, asks for what the system lacks, or for what it refuses."""
-        largest, lacks = self.system.largest, self.system.lacks
+        said, lacks = self.options.get("largest"), self.system.lacks
+        largest = self.system.largest if said is None else int(said)
         if largest is not None and call.size > largest:
             return f"it takes {largest} bytes at the most, and this request has {call.size}"
         if lacks:
@@ -122,6 +130,14 @@ class Bound:
     def shapes(self) -> bool:
         """False when requests go as they are."""
         return bool(self.system.rules)
+
+    @property
+    def seals(self) -> bool:
+        return self.system.seal is not None
+
+    def seal(self, content: bytes) -> Mapping[str, str]:
+        """Headers over the body as it is sent."""
+        return {} if self.system.seal is None else self.system.seal(content, self.options)
 
     def meaning(self, reply: Reply, wall_s: float) -> Meaning | None:
         """What an answer means here, if that is not what its status says."""

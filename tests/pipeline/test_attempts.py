@@ -13,7 +13,7 @@ from edgeclient.dialects import dialect_of
 from edgeclient.noting import Attempt
 from edgeclient.pops.selector import Selector
 from edgeclient.routing.systems import Bound, System, capabilities_of
-from edgeclient.values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
+from edgeclient.values import ORIGIN, UNSENT, Call, Controls, Endpoint, Failure, Outcome, Reply, SentAgain
 
 from .scripted import EVENT_HEADERS, A, B, C, Native, Run, Scripted, both_ways, ok, says
 
@@ -381,6 +381,29 @@ def test_the_ejected_come_behind_the_origin(origin: str, expected: str) -> None:
     selector.record(Outcome(A, Failure.REFUSED), 0.0)
     candidates = [A, B, ORIGIN] if origin == "candidate" else [A, B]
     assert " ".join(e.name for e in plan(CALL, candidates, selector, origin, 1.0)) == expected
+
+
+OPAQUE = replace(A, name="o", product=Bound(System("o", "", "o:", opaque_cache=True)))
+
+
+@pytest.mark.parametrize(
+    ("said", "origin", "candidates", "expected"),
+    [
+        (Controls(), "last", [OPAQUE, B], "o b origin"),
+        (Controls(max_age_s=1.0), "last", [OPAQUE, B], "o b origin"),
+        (Controls(lookup=False), "last", [OPAQUE, B], "b origin"),
+        (Controls(lookup=False, store=False), "last", [OPAQUE], "origin"),
+        (Controls(lookup=False), "candidate", [OPAQUE, ORIGIN], "origin"),
+        (Controls(lookup=False), "never", [OPAQUE, B], "b"),
+        (Controls(lookup=False), "never", [OPAQUE], "o"),  # there is nothing else
+    ],
+)
+def test_a_fresh_answer_is_not_asked_of_a_cache_that_cannot_be_passed_by(
+    said: Controls, origin: str, candidates: list[Endpoint], expected: str
+) -> None:
+    selector = Selector([OPAQUE, B], random.Random(1))
+    planned = plan(replace(CALL, controls=said), candidates, selector, origin, 0.0)
+    assert " ".join(e.name for e in planned) == expected
 
 
 def test_a_retry_of_the_sdk_begins_elsewhere() -> None:

@@ -17,7 +17,7 @@ from edgeclient.routing.systems import Bound, System
 from edgeclient.runtime.protocol import run_sync
 from edgeclient.runtime.virtual import VirtualRuntime, World
 from edgeclient.telemetry.events import Event
-from edgeclient.values import Call, Endpoint, Failure, Outcome, Reply, Request, Route
+from edgeclient.values import Call, Controls, Endpoint, Failure, Outcome, Reply, Request, Route
 
 from .scripted import (
     EVENT_HEADERS,
@@ -117,6 +117,12 @@ def test_a_further_origin_is_routed_too() -> None:
 )
 def test_what_has_no_key(asked: Request, edge: Policies) -> None:
     assert classify(asked, edge).key == ""
+
+
+def test_without_a_cache_a_caller_still_speaks_to_those_of_the_endpoints() -> None:
+    asked = request("?", (SAYS, "no-cache, max-age=3, only-if-cached"))
+    assert classify(asked, policies(A, cached=False)).controls == Controls(lookup=False)
+    assert classify(request(), policies(A, cached=False)).controls == Controls()
 
 
 def test_each_route_has_keys_of_its_own() -> None:

@@ -3,6 +3,12 @@
 NAMES = (
     "workers-ai",
     "cloudflare-gateway",
+    "vercel",
+    "prism",
+    "fastly",
+    "fastly-compute",
+    "lambda-edge",
+    "fly",
     "groq",
     "cerebras",
     "together",
