@@ -83,17 +83,20 @@ async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight
 
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
     """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
-    if any(e.product is not None and _too_large(call, e) for e in candidates):
-        candidates = tuple([e for e in candidates if not _too_large(call, e)])
+    if any(e.product is not None and not _fits(call, e) for e in candidates):
+        candidates = tuple([e for e in candidates if _fits(call, e)])
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
     return [*good, ORIGIN, *rest] if origin == "last" else [*good, *rest]
 
 
-def _too_large(call: Call, endpoint: Endpoint) -> bool:
-    largest = endpoint.product.largest if endpoint.product is not None else None
-    return largest is not None and call.size > largest
+def _fits(call: Call, endpoint: Endpoint) -> bool:
+    """False when the product does not have this API, or takes no request of that length."""
+    product = endpoint.product
+    if product is None:
+        return True
+    return product.takes(call) and (product.largest is None or call.size <= product.largest)
 
 
 async def send(

@@ -243,6 +243,9 @@ class Product(Protocol):
 
     def name_there(self, model: str, sdk: str) -> str | None: ...
 
+    def takes(self, call: Call) -> bool:
+        """False for calls of an API that the product does not have."""
+
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""
 

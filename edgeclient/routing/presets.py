@@ -1,4 +1,6 @@
-"""Endpoints by the name of a product: `"workers-ai:ACCOUNT"`, or a table with `system = "workers-ai"`. Pure.
+"""Endpoints by the name of a product: `"workers-ai:ACCOUNT"`, or a table with `system = "workers-ai"`.
+
+Pure, but for systems that make their own keys: those look whether they can.
 
 A preset is spelled `name:parts?option=value&...`, with the parts in the order of the system's own spelling.
 """
@@ -87,10 +89,10 @@ def _endpoints(name: str, options: Mapping[str, str], own: Mapping[str, Any]) ->
     various: Sequence[Mapping[str, str]] = [options]
     if "regions" in options:  # an address that can be asked to enter at one region or another
         various = [{**options, "region": region} for region in options["regions"].split(",") if region]
-    return [{**_fields(found, each), **_named(found, each, len(various)), **own} for each in various]
+    return [{**_fields(found, each, own), **_named(found, each, len(various)), **own} for each in various]
 
 
-def _fields(found: System, options: Mapping[str, str]) -> dict[str, Any]:
+def _fields(found: System, options: Mapping[str, str], own: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "url": found.url, "anthropic": found.anthropic, "route": found.route, "probe": found.probe
     }  # fmt: skip
@@ -103,7 +105,7 @@ def _fields(found: System, options: Mapping[str, str]) -> dict[str, Any]:
         for header, template in found.headers
         if all(blank in options for blank in re.findall(r"\{(\w+)\}", template))
     }
-    if found.token is not None:
+    if found.token is not None and "key" not in own:
         fields["key"] = found.token(options)
     elif found.key and "key" not in fields:
         fields["key"] = found.key

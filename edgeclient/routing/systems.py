@@ -67,6 +67,7 @@ class System:
     naming: Naming | None = None  # None: every model by the name it was asked for
     at: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None  # options -> fields of the endpoint that differ
     token: Callable[[Mapping[str, str]], Callable[[], str]] | None = None  # makes its own keys
+    token_of: str = ""  # what it makes them of, in words
     largest: int | None = None  # bytes of a request
     speaks: tuple[str, ...] = ("chat", "stream")  # of CAPABILITIES
     lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source
@@ -75,6 +76,9 @@ class System:
 
 
 CAPABILITIES = ("chat", "stream", "tools", "schema", "embeddings", "messages", "responses")
+_PATHS = (
+    ("/chat/completions", "chat"), ("/embeddings", "embeddings"), ("/responses", "responses"), ("/messages", "messages"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,10 @@ class Bound:
         """What to ask for to get this model; None when it is not served."""
         naming = self.system.naming
         return model if naming is None else naming(model, sdk, self.options)
+
+    def takes(self, call: Call) -> bool:
+        """False for calls of an API that the product does not have."""
+        return not any(call.path.endswith(path) and what in self.system.lacks for path, what in _PATHS)
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit (in place), and give the headers to set."""

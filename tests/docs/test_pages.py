@@ -17,6 +17,8 @@ import pytest
 from pages import PAGES, ROOT, name_of
 
 from edgeclient.lab import Lab
+from edgeclient.routing import presets
+from edgeclient.routing.providers import NAMES
 from edgeclient.settings import SETTINGS, load
 
 _FAST: dict[str, Any] = {"first_token_ms": (1.0, 2.0), "tokens_per_s": 20_000.0}
@@ -67,10 +69,11 @@ def test_the_python_blocks_of_a_page_run_and_print_what_it_says(page: Path) -> N
 
 @pytest.mark.parametrize("code", _blocks("toml"))
 def test_a_toml_block_loads_as_settings(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in re.findall(r"env:(\w+)", code):
+    keys = " ".join(presets.system(name).key for name in NAMES)  # those that nobody has to say
+    for variable in (*re.findall(r"env:(\w+)", code + keys), "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(variable, "sk-dummy")
     Path("edgeclient.toml").write_text(code, "utf-8")
-    load({})
+    load({}, presets.expand)
 
 
 @pytest.mark.parametrize("code", _blocks("sh"))

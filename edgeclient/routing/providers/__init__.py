@@ -3,4 +3,5 @@
 NAMES = (
     "workers-ai",
     "cloudflare-gateway",
+    "sagemaker",
 )

@@ -1,0 +1,46 @@
+"""What the systems are asked for to get a model: by preset, SDK and the name that the caller said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edgeclient.routing import presets
+
+_SAGEMAKER = "sagemaker:eu-central-1/llama?model=llama-3.1-8b-instruct"
+
+CASES = [
+    (_SAGEMAKER, "openai", "llama-3.1-8b-instruct", "llama-3.1-8b-instruct"),
+    (_SAGEMAKER, "openai", "meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B-Instruct"),
+    (_SAGEMAKER, "openai", "qwen3-8b", None),
+    (_SAGEMAKER, "openai", "nobody-knows-it", None),
+    ("sagemaker:eu-central-1/llama?model=our-own-7b", "openai", "our-own-7b", "our-own-7b"),
+    ("sagemaker:eu-central-1/llama?model=any", "openai", "whatever", "whatever"),
+]
+
+URLS = [
+    (_SAGEMAKER, "https://runtime.sagemaker.eu-central-1.amazonaws.com/endpoints/llama/openai/v1", ""),
+    (
+        "sagemaker:cn-north-1/shared?model=any&component=qwen",
+        "https://runtime.sagemaker.cn-north-1.amazonaws.com.cn/endpoints/shared/inference-components/qwen/openai/v1",
+        "",
+    ),
+]
+
+
+def _endpoint(preset: str) -> dict[str, Any]:
+    (endpoint,) = presets.expand({"url": preset, "key": "none"})
+    assert isinstance(endpoint, dict)
+    return endpoint
+
+
+@pytest.mark.parametrize(("preset", "sdk", "model", "there"), CASES)
+def test_a_name_there(preset: str, sdk: str, model: str, there: str | None) -> None:
+    assert _endpoint(preset)["product"].name_there(model, sdk) == there
+
+
+@pytest.mark.parametrize(("preset", "url", "anthropic"), URLS)
+def test_an_address(preset: str, url: str, anthropic: str) -> None:
+    endpoint = _endpoint(preset)
+    assert (endpoint["url"], endpoint["anthropic"]) == (url, anthropic)
