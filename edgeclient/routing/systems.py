@@ -56,7 +56,8 @@ class System:
     url: str = ""  # what one would give openai as `base_url`; "" when it does not speak OpenAI
     anthropic: str = ""  # the same for anthropic
     key: str = ""  # its default: "env:NAME", or "" when it has to be said
-    key_header: str = ""  # where the key goes; "": where the SDK puts it; "both": authorization and x-api-key
+    # Where the key goes; "": where the SDK puts it; "both": authorization and x-api-key. Or by SDK and options.
+    key_header: str | Callable[[str, Mapping[str, str]], str] = ""
     route: str | None = None  # "inference" | "gateway" | None for both
     probe: str = "/"  # answers without a key and without cost
     options: Mapping[str, str] = field(default_factory=dict)  # name -> what it means
@@ -92,9 +93,9 @@ class Bound:
     def name(self) -> str:
         return self.system.name
 
-    @property
-    def key_header(self) -> str:
-        return self.system.key_header
+    def key_header(self, sdk: str) -> str:
+        said = self.system.key_header
+        return said if isinstance(said, str) else said(sdk, self.options)
 
     @property
     def largest(self) -> int | None:

@@ -17,6 +17,20 @@ CASES = [
     (_SAGEMAKER, "openai", "nobody-knows-it", None),
     ("sagemaker:eu-central-1/llama?model=our-own-7b", "openai", "our-own-7b", "our-own-7b"),
     ("sagemaker:eu-central-1/llama?model=any", "openai", "whatever", "whatever"),
+    ("bedrock:eu-central-1", "openai", "gpt-oss-20b", "openai.gpt-oss-20b-1:0"),
+    ("bedrock:eu-central-1?via=mantle", "openai", "gpt-oss-20b", "openai.gpt-oss-20b"),
+    ("bedrock:eu-central-1?profile=eu", "openai", "llama-3.1-8b-instruct", "eu.meta.llama3-1-8b-instruct-v1:0"),
+    ("bedrock:eu-central-1?profile=eu", "openai", "us.amazon.nova-pro-v1:0", "us.amazon.nova-pro-v1:0"),
+    ("bedrock:eu-central-1", "openai", "claude-sonnet-5", None),  # stays in Anthropic's format
+    ("bedrock:eu-central-1", "anthropic", "gpt-oss-20b", None),
+    ("bedrock:eu-central-1", "anthropic", "claude-sonnet-4-5", "anthropic.claude-sonnet-4-5"),
+    (
+        "bedrock:eu-central-1?messages=runtime&profile=eu",
+        "anthropic",
+        "claude-sonnet-4-5",
+        "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    ),
+    ("bedrock:eu-central-1", "openai", "nobody-knows-it", None),
 ]
 
 URLS = [
@@ -25,6 +39,16 @@ URLS = [
         "sagemaker:cn-north-1/shared?model=any&component=qwen",
         "https://runtime.sagemaker.cn-north-1.amazonaws.com.cn/endpoints/shared/inference-components/qwen/openai/v1",
         "",
+    ),
+    (
+        "bedrock:us-east-1",
+        "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1",
+        "https://bedrock-mantle.us-east-1.api.aws/anthropic",
+    ),
+    (
+        "bedrock:us-east-1?via=mantle&messages=runtime",
+        "https://bedrock-mantle.us-east-1.api.aws/v1",
+        "https://bedrock-runtime.us-east-1.amazonaws.com/anthropic",
     ),
 ]
 

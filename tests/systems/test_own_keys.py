@@ -6,6 +6,7 @@ import pytest
 from openai import PermissionDeniedError
 
 import edgeclient
+from edgeclient.lab.systems.bedrock import Bedrock
 from edgeclient.lab.systems.sagemaker import SageMaker
 from edgeclient.lab.systems.serving import Serving
 
@@ -28,6 +29,14 @@ async def test_sagemaker_takes_the_key_that_was_signed(credentials: None, colour
         edge = edgeclient.Edge(endpoints=[f"{SAGEMAKER}&host={serving.url}"], origin="never", probe=False)
         async with client_of(edge, "chat", colour) as client:
             notes = edgeclient.notes(await ask(client, "chat", "llama-3.1-8b-instruct"))
+    assert notes is not None and [a.outcome for a in notes.tried] == ["ok"]
+
+
+async def test_bedrock_takes_the_key_that_was_signed(credentials: None, colour: str) -> None:
+    with Serving(Bedrock("no key of anybody")) as serving:
+        edge = edgeclient.Edge(endpoints=[f"bedrock:eu-central-1?host={serving.url}"], origin="never", probe=False)
+        async with client_of(edge, "messages", colour) as client:
+            notes = edgeclient.notes(await ask(client, "messages", "claude-sonnet-5"))
     assert notes is not None and [a.outcome for a in notes.tried] == ["ok"]
 
 

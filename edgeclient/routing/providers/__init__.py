@@ -4,4 +4,5 @@ NAMES = (
     "workers-ai",
     "cloudflare-gateway",
     "sagemaker",
+    "bedrock",
 )
