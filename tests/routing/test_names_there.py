@@ -31,6 +31,15 @@ CASES = [
         "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
     ),
     ("bedrock:eu-central-1", "openai", "nobody-knows-it", None),
+    ("vertex:p/global", "openai", "gemini-3.8-flash", "google/gemini-3.8-flash"),
+    ("vertex:p/global", "openai", "gemini-2.5-pro", "google/gemini-2.5-pro"),
+    ("vertex:p/global", "openai", "gemini-9-not-yet-known", "google/gemini-9-not-yet-known"),
+    ("vertex:p/global", "openai", "llama-3.3-70b-instruct", "meta/llama-3.3-70b-instruct-maas"),
+    ("vertex:p/global", "openai", "claude-sonnet-5", None),
+    ("vertex:p/global", "openai", "gpt-6-luna", None),
+    ("azure:r", "openai", "my-deployment", "my-deployment"),
+    ("azure:r", "openai", "claude-sonnet-5", None),
+    ("azure:r", "anthropic", "claude-sonnet-5", "claude-sonnet-5"),
 ]
 
 URLS = [
@@ -50,6 +59,17 @@ URLS = [
         "https://bedrock-mantle.us-east-1.api.aws/v1",
         "https://bedrock-runtime.us-east-1.amazonaws.com/anthropic",
     ),
+    (
+        "vertex:my-project/europe-west4",
+        "https://europe-west4-aiplatform.googleapis.com/v1/projects/my-project/locations/europe-west4/endpoints/openapi",
+        "",
+    ),
+    (
+        "vertex:my-project/global?endpoint=123",
+        "https://aiplatform.googleapis.com/v1/projects/my-project/locations/global/endpoints/123",
+        "",
+    ),
+    ("azure:r", "https://r.openai.azure.com/openai/v1", "https://r.services.ai.azure.com/anthropic"),
 ]
 
 

@@ -23,7 +23,7 @@ class Case:
     emulator: type[Emulator]
     models: Mapping[str, str]  # capability (or "" for all others) -> the model to ask for
     outcomes: Mapping[str, str]
-    set: Mapping[str, str] = field(default_factory=dict)  # attributes of the emulator
+    set: Mapping[str, object] = field(default_factory=dict)  # attributes of the emulator
     lacks: Mapping[str, str] = field(default_factory=dict)  # what this way of using it does not have, and why
 
 

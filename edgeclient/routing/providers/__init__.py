@@ -5,4 +5,6 @@ NAMES = (
     "cloudflare-gateway",
     "sagemaker",
     "bedrock",
+    "vertex",
+    "azure",
 )
