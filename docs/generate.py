@@ -267,7 +267,7 @@ What an answer means where its status alone does not tell; everything else is ju
     ]
     for s in systems:
         rows = [
-            ("key", f"`{s.key}`" if s.key else s.token_of or "has to be said"),
+            ("key", s.token_of or (f"`{s.key}`" if s.key else "has to be said")),
             ("route", s.route or "inference and gateway"),
         ]
         rows += [(f"option `{name}`", meaning) for name, meaning in s.options.items()]
@@ -279,7 +279,7 @@ What an answer means where its status alone does not tell; everything else is ju
 
 def _mark(signal: Signal) -> str:
     said = [f"`{signal.header[0]}: {signal.header[1]}`"] if signal.header[0] else []
-    return " and ".join([*said, *([f"`{signal.says}`"] if signal.says else [])])
+    return " and ".join([*said, *([_code(signal.says)] if signal.says else [])])
 
 
 PAGES: dict[str, Callable[[], str]] = {

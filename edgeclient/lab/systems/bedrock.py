@@ -24,6 +24,7 @@ class Bedrock(Emulator):
         "timeout": failed(408, "ModelTimeoutException", "Processing time exceeded the model timeout length."),
         "model error": failed(424, "ModelErrorException", "The request failed while processing the model."),
         "model missing": failed(404, "ResourceNotFoundException", "The specified resource ARN was not found."),
+        "no form": failed(404, "FTUFormNotFilled", "Model use case details have not been submitted for this account."),
         "unknown id": failed(400, "ValidationException", "The provided model identifier is invalid."),
         "no access": failed(
             403, "AccessDeniedException", "You don't have access to the model with the specified model ID."

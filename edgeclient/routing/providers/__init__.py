@@ -7,4 +7,7 @@ NAMES = (
     "bedrock",
     "vertex",
     "azure",
+    "openai",
+    "anthropic",
+    "google",
 )

@@ -13,6 +13,7 @@ from ..systems import Signal, System, either, listed_as
 
 _ENDPOINTS = "docs.aws.amazon.com/bedrock/latest/userguide/endpoints"
 _MESSAGES = "docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api"
+_TROUBLE = "docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes"
 _ERRORS = "botocore 1.44, bedrock-runtime/2023-09-30 service-2.json"
 _MAKERS = (
     "ai21", "amazon", "anthropic", "cohere", "deepseek", "google", "meta", "minimax", "mistral", "moonshot", "moonshotai",
@@ -80,6 +81,7 @@ SYSTEM = System(
     naming=_naming,
     signals=(
         *(signal for failure, status, error in _NAMED for signal in aws.named(failure, status, error, _ERRORS)),
+        *aws.named(Failure.MODEL_MISSING, 404, "FTUFormNotFilled", _TROUBLE),  # Anthropic's form was not filled in
         Signal(
             Failure.MODEL_MISSING,
             (400, 404),
@@ -89,13 +91,13 @@ SYSTEM = System(
         Signal(
             Failure.MODEL_MISSING,
             (400,),
-            "docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes; the words are from memory",
+            f"{_TROUBLE}; the words are from memory",
             says="model identifier is invalid",
         ),
         Signal(
             Failure.MODEL_MISSING,
             (403,),
-            "docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes; the words are from memory",
+            f"{_TROUBLE}; the words are from memory",
             says="access to the model with the specified model ID",
         ),
     ),

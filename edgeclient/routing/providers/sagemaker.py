@@ -72,7 +72,7 @@ SYSTEM = System(
         Signal(
             Failure.COLD,
             (400,),
-            "github.com/stdapi-ai/stdapi.ai, aws_sagemaker.py: measured at an endpoint that is scaled to zero",
+            "the SageMaker AI client of stdapi.ai: measured by others at an endpoint that is scaled to zero",
             says=r"(?i)(inference component|endpoint)[^.]*has no capacity",
         ),
         Signal(Failure.STATUS, (424,), _ERRORS, says=r'(?i)received server error|"OriginalStatusCode":\s*5'),

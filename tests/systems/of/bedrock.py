@@ -13,7 +13,8 @@ CASES = {
         _MODELS,
         {
             "throttled": "throttled", "not ready": "cold", "quota": "quota", "timeout": "status", "model error": "status",
-            "model missing": "model_missing", "unknown id": "model_missing", "no access": "model_missing",
+            "model missing": "model_missing", "no form": "model_missing", "unknown id": "model_missing",
+            "no access": "model_missing",
             "wrong route": "model_missing", "invalid": "ok", "auth": "ok", "internal": "status", "unavailable": "status",
         },
     ),
