@@ -38,6 +38,7 @@ class SageMaker(Emulator):
     }
     region = "eu-central-1"
     names: tuple[str, ...] = ("",)  # what the container takes as `model`
+    json_lines = False  # streams as LMI containers do
 
     def answer(self, heard: Heard) -> Said:
         found = _PATH.fullmatch(heard.path)
@@ -51,4 +52,8 @@ class SageMaker(Emulator):
             raise Refused(
                 *failed(424, "ModelError", f'Received client error (404): "The model `{model}` does not exist."')
             )
-        return by_the_api(heard, found[4], "Qwen/Qwen3-8B")
+        said = by_the_api(heard, found[4], "Qwen/Qwen3-8B")
+        if self.json_lines and said.events:
+            lines = [event.removeprefix(b"data: ").strip() + b"\n" for event in said.events]
+            return Said(200, (("content-type", "application/jsonlines"),), events=lines)
+        return said

@@ -1,4 +1,4 @@
-"""Systems that make their own keys: through the real SDK, against emulators that read what was signed."""
+"""The systems at AWS beyond what all have: keys that were signed here, and what SageMaker alone needs."""
 
 from __future__ import annotations
 
@@ -71,3 +71,24 @@ async def test_what_a_system_does_not_speak_is_not_asked_of_it(credentials: None
             with pytest.raises(edgeclient.RouteError, match="no endpoint serves POST /embeddings"):
                 await ask(client, "embeddings", "llama-3.1-8b-instruct")
         assert not serving.emulator.seen
+
+
+async def test_a_stream_in_json_lines_is_no_answer(credentials: None, colour: str) -> None:
+    """LMI containers stream so. The call goes on at the next endpoint instead of failing in the SDK's parser."""
+    with Serving(SageMaker("x")) as lines, Serving(SageMaker("x")) as good:
+        lines.emulator.json_lines = True  # type: ignore[attr-defined]
+        edge = edgeclient.Edge(
+            endpoints=[
+                {"url": f"{SAGEMAKER}&host={serving.url}", "name": name}
+                for name, serving in (("lines", lines), ("good", good))
+            ],
+            origin="never",
+            probe=False,
+        )
+        async with client_of(edge, "chat", colour) as client:
+            notes = edgeclient.notes(await ask(client, "stream", "llama-3.1-8b-instruct"))
+    assert notes is not None
+    assert [(a.endpoint, a.outcome) for a in notes.tried] == [
+        ("lines", "http_response_content_type_error"),
+        ("good", "ok"),
+    ]
