@@ -21,7 +21,7 @@ from pathlib import Path
 
 from edgeclient.routing import families
 from edgeclient.routing.knowledge import Knowledge
-from edgeclient.routing.routes import route_of
+from edgeclient.routing.routes import Rules
 
 LOAD = """
 import sys, time
@@ -70,9 +70,9 @@ def main() -> None:
     seen = [name.id for family in families.families() for name in family.all_names()]
     found = {f"load {part}, ms": ms for part, ms in loading(said.rounds).items()}
     ways: dict[str, tuple[Callable[[str], object], Iterable[str]]] = {
-        "route, seen before, us": (lambda name: route_of(name, {}, known), itertools.cycle(seen)),
+        "route, seen before, us": (Rules({}, known).of, itertools.cycle(seen)),
         "route, new name, us": (
-            lambda name: route_of(name, {}, known),
+            Rules({}, known).of,
             map("vendor/new-{}-instruct".format, itertools.count()),
         ),
         "end, seen before, us": (lambda name: known.state(name, "openai", _WALL_S), itertools.cycle(seen)),

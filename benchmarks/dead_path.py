@@ -39,7 +39,7 @@ def asked(number: int) -> dict[str, Any]:
 
 def edge_of(lab: Lab, **options: Any) -> Edge:
     endpoints = [Endpoint(lab.urls[pop], name=pop, key="passthrough") for pop in POPS]
-    return Edge(endpoints=endpoints, origins=[lab.origin_url], probe=False, **options)
+    return Edge(endpoints=endpoints, origins=[lab.origin_url], probe=False, remember=False, **options)
 
 
 def leaves(lab: Lab, **options: Any) -> tuple[float, bool]:

@@ -74,6 +74,7 @@ async def kill_once(lab: Lab, calls: int, number: int, after_s: float | None, co
     edge = Edge(
         endpoints=[Endpoint(lab.urls[p], name=p, anthropic=lab.anthropic_urls[p], key="passthrough") for p in POPS],
         origins=[lab.origin_url, lab.origin_anthropic_url],
+        remember=False,
         rtt_source="auto" if lab.mode == "tun" else "http",
     )
     edge.probe()

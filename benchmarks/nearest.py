@@ -39,6 +39,7 @@ def main() -> int:
         edge = Edge(
             endpoints=[Endpoint(lab.urls[p], name=p, key="passthrough") for p in reversed(POPS)],  # the farthest first
             origins=[lab.origin_url],
+            remember=False,
         )
         http_client = openai.DefaultHttpxClient(verify=lab.ssl_context() or True)
         with edge.OpenAI(api_key="k", base_url=lab.origin_url, http_client=http_client) as client:

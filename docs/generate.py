@@ -141,8 +141,10 @@ Given per call in `extra_headers={{"Cache-Control": "..."}}`, as in RFC 9111 (5.
 is sent while the cache is on; while it is off the header goes to the API untouched, as with the plain SDK.
 
 {_table(("directive", "meaning", "as read"), rows)}
-Unknown directives are ignored. `stale-if-error` and `min-fresh` are not understood in this release. Headers whose name begins
-with `edge-` are reserved for edgeclient: they are taken out before sending and have no meaning yet.
+Unknown directives are ignored. `stale-if-error` and `min-fresh` are not understood in this release.
+
+`Edge-Route: inference | gateway | direct` sends one call another way than the settings and the catalogue would. Headers
+whose name begins with `edge-` are edgeclient's: they are taken out before sending.
 
 ## Headers on the answer
 
@@ -279,7 +281,7 @@ What an answer means where its status alone does not tell; everything else is ju
 
 def _mark(signal: Signal) -> str:
     said = [f"`{signal.header[0]}: {signal.header[1]}`"] if signal.header[0] else []
-    return " and ".join([*said, *([_code(signal.says)] if signal.says else [])])
+    return " and ".join([*said, *([f"`{signal.says}`"] if signal.says else [])]).replace("|", r"\|")
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -21,7 +21,7 @@ from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Runtime
 from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Meaning, Outcome, Reply, SentAgain
 
-NOT_THIS_MODEL = (Failure.REGION, Failure.MODEL_MISSING)  # the endpoint is well, and serves others
+OF_THE_MODEL = (Failure.REGION, Failure.MODEL_MISSING, Failure.COLD)  # the endpoint is well, and serves others
 _FIRST_S = 0.25  # the longest wait for the first probe: the pause of RFC 8305 before another address is tried
 
 
@@ -81,22 +81,24 @@ async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight
         await rt.wait(first, _FIRST_S)
 
 
+def able(call: Call, candidates: Sequence[Endpoint]) -> tuple[Sequence[Endpoint], dict[str, str]]:
+    """The candidates that can serve what this call asks for, and why the others cannot, by name.
+
+    Only products say no; where none does it is the same sequence, by which orders of it are kept.
+    """
+    why = {e.name: no for e in candidates if e.product is not None and (no := e.product.cannot(call)) is not None}
+    return (tuple([e for e in candidates if e.name not in why]), why) if why else (candidates, why)
+
+
 def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
     """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
-    if any(e.product is not None and not _fits(call, e) for e in candidates):
-        candidates = tuple([e for e in candidates if _fits(call, e)])
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
-    return [*good, ORIGIN, *rest] if origin == "last" else [*good, *rest]
-
-
-def _fits(call: Call, endpoint: Endpoint) -> bool:
-    """False when the product does not have this API, or takes no request of that length."""
-    product = endpoint.product
-    if product is None:
-        return True
-    return product.takes(call) and (product.largest is None or call.size <= product.largest)
+    if origin == "last":
+        faster = selector.origin_is_faster(good, call, now)
+        return [ORIGIN, *good, *rest] if faster else [*good, ORIGIN, *rest]
+    return [*good, *rest]
 
 
 async def send(
@@ -258,7 +260,7 @@ def _learn(call: Call, tried: Tried, selector: Selector, rt: Runtime, trace: Tra
         upload_bytes_s=reply.upload_bytes_s if reply is not None else None,
         cold=reply is not None and reply.cold,
         processing_s=limits.processing_s(reply) if reply is not None else None,
-        call=call if first or failure in NOT_THIS_MODEL else None,
+        call=call if first or failure in OF_THE_MODEL else None,
     )
     selector.record(outcome, tried.ended)
 

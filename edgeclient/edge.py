@@ -21,11 +21,14 @@ from .http.transport import AsyncTransport, SyncTransport
 from .http.watchdog import Watchdog
 from .pipeline import Policies
 from .pops.hedging import Hedging
+from .pops.memory import is_worthwhile
+from .pops.memory_file import MemoryFile
 from .pops.prober import Prober
 from .pops.selector import Selector
 from .pops.track import EndpointStatus
 from .routing import presets
 from .settings import load, normal
+from .surroundings import in_function
 from .telemetry.events import Event, Hook, Telemetry
 
 if TYPE_CHECKING:
@@ -82,6 +85,7 @@ class Edge:
         models: Any = _UNSET,
         rtt_source: Any = _UNSET,
         probe: Any = _UNSET,
+        remember: Any = _UNSET,
         max_attempts: Any = _UNSET,
         total_s: Any = _UNSET,
         connect_s: Any = _UNSET,
@@ -99,17 +103,21 @@ class Edge:
         }
         self.settings, endpoints_now = load(said, presets.expand)
         rng = random.Random()
+        selector, telemetry = Selector(endpoints_now, rng, probing=self.settings.probe), Telemetry(hooks)
+        remembers = is_worthwhile(self.settings.remember, endpoints_now, in_function=in_function())
+        self._memory = MemoryFile(endpoints_now, selector, telemetry.mishap) if remembers else None
         cache_on, hedge = self.settings.cache.mode != "off", self.settings.hedge
         self.policies = Policies(
             settings=self.settings,
             endpoints=endpoints_now,
             origins=frozenset(map(normal, self.settings.origins)),
-            selector=Selector(endpoints_now, rng, probing=self.settings.probe),
+            selector=selector,
             store=MemoryStore(self.settings.cache.max_bytes) if cache_on else None,
             flights=Flights(),
             semantic=NoMatch(),
-            telemetry=Telemetry(hooks),
+            telemetry=telemetry,
             hedging=Hedging(hedge.share, hedge.central_an_hour) if hedge is not None else None,
+            memory=self._memory,
         )
         self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt)
         self._watchdog = Watchdog() if self.settings.watchdog else None
@@ -184,8 +192,13 @@ class Edge:
             self.policies.store.clear()
 
     def close(self) -> None:
-        """Forget the stored answers. Clients stay usable and are closed on their own; an edge holds no connection."""
+        """Forget the stored answers, and write down round-trip times that are new (`remember`).
+
+        Clients stay usable and are closed on their own; an edge holds no connection.
+        """
         self.clear_cache()
+        if self._memory is not None:
+            self._memory.close()
 
     def __enter__(self) -> Edge:
         return self
@@ -211,6 +224,8 @@ class Edge:
         if edge.hedging is not None:
             edge.hedging.after_fork()
         self.prober.after_fork()
+        if self._memory is not None:
+            self._memory.after_fork()
         if self._watchdog is not None:
             self._watchdog.after_fork()
         if isinstance(edge.store, MemoryStore):

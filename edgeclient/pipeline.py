@@ -7,6 +7,7 @@ nothing ever suspends (see runtime/protocol.py), so the same lines serve both.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,10 @@ from .errors import RouteError
 from .noting import Notes
 from .pops.hedging import Hedging
 from .pops.identity import pop_of
+from .pops.memory import Memory
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
+from .pops.wake import Wake
 from .routing import routes
 from .routing.knowledge import Knowledge, news_of
 from .routing.lifecycle import Stage
@@ -54,12 +57,16 @@ class Policies:
     first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged
+    memory: Memory | None = None  # None: nothing is kept between processes
+    wake: Wake = field(default_factory=Wake)
     candidates: routes.Candidates = field(init=False)
     models: Knowledge = field(init=False)
+    routes: routes.Rules = field(init=False)
 
     def __post_init__(self) -> None:
         said = self.settings
         self.models = Knowledge(said.models)
+        self.routes = routes.Rules(said.routes, self.models)
         self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)
 
 
@@ -70,7 +77,7 @@ def classify(request: Request, edge: Policies) -> Call:
         found = None
     body = _object(request.body) if found is not None or edge.settings.aliases else None
     body, asked_model = _aliased(body, request, edge)
-    retry, idempotent, says = _words(request)
+    retry, idempotent, says, way = _words(request, edge)
     own = not request.fixed and (request.default_origin or request.origin in edge.origins)
     provider = request.sdk if request.default_origin else ""
     if found is None or body is None:
@@ -89,7 +96,7 @@ def classify(request: Request, edge: Policies) -> Call:
     sdk, dialect = found
     model = str(body.get("model", ""))
     streamed = body.get("stream") is True
-    route = routes.route_of(model, edge.settings.routes, edge.models) if own and edge.endpoints else Route.DIRECT
+    route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
     said = controls.read(request.headers) if says and edge.store is not None else controls.DEFAULT
     digest = credential_digest(request.headers) if edge.store is not None else ""
     key = ""
@@ -120,8 +127,9 @@ def classify(request: Request, edge: Policies) -> Call:
         key=key,
         controls=said,
         idempotent=bool(key) or idempotent,
-        keeps_origin=not own or edge.settings.routes.get(model) == Route.DIRECT.value,
+        keeps_origin=not own or (way or edge.routes.said(model)) is Route.DIRECT,
         retry=retry,
+        residency=request.residency,
         provider=provider,
         asked_model=asked_model,
     )
@@ -220,16 +228,19 @@ def _lists_models(call: Call, reply: Reply) -> bool:
 
 async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     settings = edge.settings
-    candidates: tuple[Endpoint, ...] = ()
+    candidates: Sequence[Endpoint] = ()
+    unable: dict[str, str] = {}
     if call.route is not Route.DIRECT:
-        candidates = edge.candidates.of(call.sdk, call.model, call.route)
+        serving = edge.candidates.of(call.sdk, call.model, call.route, call.residency)
+        candidates, unable = attempts.able(call, serving)
+        _look_up(edge, rt)
         await attempts.look(candidates, edge.selector, edge.first_look, rt)
     origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin
     endpoints = attempts.plan(call, candidates, edge.selector, origin, rt.now())
     if not endpoints:
         limit, remedy = _limits(edge)
         raise RouteError(
-            f"no endpoint serves {call.method} {call.path} (model {call.model!r}) and {limit} forbids the "
+            f"no endpoint serves {call.method} {call.path} (model {call.model!r}{_said(unable)}) and {limit} forbids the "
             f"client's own; add an endpoint for it, or {remedy}"
         )
     budget = Budget(
@@ -241,6 +252,21 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
         hedging=edge.hedging,
     )
     return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
+
+
+def _look_up(edge: Policies, rt: Runtime) -> None:
+    """Before each plan: was there a sleep, and is there something to recall or to write down?"""
+    now, memory = rt.now(), edge.memory
+    slept = edge.wake.woke(now, rt.uptime())
+    if slept:
+        edge.selector.woke()
+    if memory is not None and (slept or now >= memory.next_at):
+        memory.visit(now, slept=slept)
+
+
+def _said(unable: Mapping[str, str]) -> str:
+    """Why endpoints that have the model cannot serve a call."""
+    return "".join(f"; {name}: {why}" for name, why in unable.items())
 
 
 def _limits(edge: Policies) -> tuple[str, str]:
@@ -410,9 +436,9 @@ def _object(body: bytes) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
-def _words(request: Request) -> tuple[int, bool, bool]:
-    """Which retry of the SDK this is, whether the caller gave an idempotency key, and whether a word about caching."""
-    retry, idempotent, says = 0, False, False
+def _words(request: Request, edge: Policies) -> tuple[int, bool, bool, Route | None]:
+    """Which retry of the SDK this is, whether there is an idempotency key or a word about caching, and `Edge-Route`."""
+    retry, idempotent, says, way = 0, False, False, None
     for name, value in request.headers:
         if name == "x-stainless-retry-count":
             retry = int(value) if value.isdecimal() and len(value) < 4 else 0
@@ -420,4 +446,14 @@ def _words(request: Request) -> tuple[int, bool, bool]:
             idempotent = True
         elif name == "cache-control":
             says = True
-    return retry, idempotent, says
+        elif name == "edge-route":
+            way = _route(value, edge)
+    return retry, idempotent, says, way
+
+
+def _route(said: str, edge: Policies) -> Route | None:
+    try:
+        return Route(said.strip().lower())
+    except ValueError:
+        edge.telemetry.mishap("Edge-Route", ValueError(f"{said!r} is no route; say inference, gateway or direct"))
+        return None

@@ -163,6 +163,7 @@ class Settings:
     models: dict[str, Model] = field(default_factory=dict)
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
+    remember: bool | None = None
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
     connect_s: float = Field(default=1.0, gt=0)
@@ -188,12 +189,14 @@ SETTINGS: dict[str, str] = {
     "origin": 'the client\'s own origin: "last" resort, a "candidate" like the endpoints, or "never"',
     "origins": "further origins (besides the SDK's own) whose calls may go to the endpoints",
     "allow_regions": 'regions of endpoints that calls may go to, and "origin" if the client\'s own is among them; empty: all',
-    "routes": 'model name -> "inference", "gateway" or "direct", where the catalogue is not to decide',
+    "routes": 'model name, or a pattern as in "llama-*" -> "inference", "gateway" or "direct"; else the catalogue decides',
     "aliases": "asked-for name of a model -> the name that is asked for instead, at every endpoint and at the origin",
     "retired": 'what becomes of a call for a model that has ended: "warn" (one line in the log), "raise", or "ignore"',
     "models": "name of a model -> what you say about it, a table: kind, family, context, ends, replacement",
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
     "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
+    "remember": "keep round-trip times for the next process, in a file in the user's cache directory; by default on, but "
+    "not in functions that a platform freezes (Lambda and the like); nothing is kept of endpoints on this machine",
     "max_attempts": "requests one call may send before the SDK's own retries, 1 to 10",
     "total_s": "seconds after which a call starts no further attempt; none by default",
     "connect_s": "longest wait for a connection while another endpoint is left, seconds",
@@ -355,7 +358,11 @@ def _resolve(settings: Settings, sources: Mapping[str, str]) -> tuple[Resolved, 
             f"(their regions: {regions}); set region= on the endpoints, or add 'origin' to let the client's own serve"
         )
     for model, route in settings.routes.items():
-        if route != "direct" and not any(_serves(e, model, route) for e in found):
+        if (
+            route != "direct"
+            and not any(sign in model for sign in "*?[")
+            and not any(_serves(e, model, route) for e in found)
+        ):
             raise SettingsError(
                 f"{sources['routes']}: routes.{model} is {route!r}, but no endpoint serves it; "
                 f"add one with route={route!r} or models=[{model!r}], or route it 'direct'"

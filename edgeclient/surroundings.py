@@ -1,4 +1,4 @@
-"""Finds settings: the environment and the settings file. Reads both; cheap when there is nothing."""
+"""Finds settings: the environment and the settings file. Reads both; cheap when there is nothing. Tells a function, too."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from typing import Any
 FILE = "edgeclient.toml"
 PREFIX = "EDGECLIENT_"
 FILE_VARIABLE = PREFIX + "CONFIG"  # names the file itself
+
+
+# Set by AWS Lambda, Azure Functions, Google Cloud Run and its functions, Vercel: their disks do not outlive the process.
+_OF_FUNCTIONS = ("AWS_LAMBDA_RUNTIME_API", "FUNCTIONS_WORKER_RUNTIME", "K_SERVICE", "VERCEL")
+
+
+def in_function() -> bool:
+    """True where a platform starts, freezes and drops this process as calls come."""
+    return any(os.environ.get(variable) for variable in _OF_FUNCTIONS)
 
 
 def settings_file() -> Path | None:

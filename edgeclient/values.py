@@ -80,6 +80,7 @@ class Request:
     body: bytes
     live: bool | None  # the caller wants the body unread, as it comes; None: only when it asked for a stream
     default_origin: bool  # the SDK's own origin: the user chose no other
+    residency: str = ""  # the region that the client was made for
     fixed: bool = False  # signed, or its credential is not to be seen: it may go nowhere else
 
 
@@ -140,6 +141,7 @@ class Call:
     idempotent: bool = False  # may be sent twice without harm
     keeps_origin: bool = True  # it may always go to the client's own origin
     retry: int = 0  # which retry of the SDK this is; 0 is the first try
+    residency: str = ""  # the region that the client was made for: a hard limit
     provider: str = ""  # whose own origin the client has; "" when it is another one
     asked_model: str = ""  # the model in the request, where an alias put another in its place; else ""
 
@@ -233,17 +235,13 @@ class Product(Protocol):
         """The header of its key for a caller of that SDK; "both": authorization and x-api-key; "": where the SDK puts it."""
 
     @property
-    def largest(self) -> int | None:
-        """Bytes of a request at the most."""
-
-    @property
     def shapes(self) -> bool:
         """False when requests go as they are."""
 
     def name_there(self, model: str, sdk: str) -> str | None: ...
 
-    def takes(self, call: Call) -> bool:
-        """False for calls of an API that the product does not have."""
+    def cannot(self, call: Call) -> str | None:
+        """Why a call that it has the model for must not go there; None when it may."""
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""

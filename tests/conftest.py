@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="write the golden requests of the systems anew")
 
 
-def pytest_configure() -> None:
-    """Measured by coverage, the lab's processes start with `site` as well: through it the measurement gets into them."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is written into the user's own cache directory, by child processes neither.
+
+    Measured by coverage, the lab's processes start with `site` as well: through it the measurement gets into them.
+    """
+    own = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    os.environ.setdefault("PYRIGHT_PYTHON_CACHE_DIR", own)  # the type checker that was fetched once stays where it is
+    folder = tempfile.mkdtemp(prefix="edgeclient-cache-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["XDG_CACHE_HOME"] = os.environ["LOCALAPPDATA"] = folder
     if os.environ.get("COVERAGE_PROCESS_CONFIG"):
         process._ALONE = ("-I",)
 
@@ -50,6 +60,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         outside = variable.startswith(("EDGECLIENT_", *_OF_SDKS)) or variable.lower() in _PROXIES
         if outside:
             monkeypatch.delenv(variable)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # no test is ordered by what another one measured
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-dummy-openai")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-dummy-anthropic")
     monkeypatch.chdir(tmp_path)

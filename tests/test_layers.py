@@ -46,12 +46,15 @@ POLICIES = (
             "identity",
             "server_time",
             "limits",
+            "cold",
             "hedging",
             "retry_budget",
             "track",
             "suiting",
             "affinity",
             "refusals",
+            "memory",
+            "wake",
         )
     ]
     + ["dialects", "routing", "attempts", "pipeline"]

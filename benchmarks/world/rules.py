@@ -283,6 +283,14 @@ def unprobed(setting: Setting) -> Selector:
     return Selector(setting.endpoints, setting.chance, probing=False)
 
 
+def remembered(setting: Setting) -> Selector:
+    """The same without probes, but with what an earlier process wrote down: the usual round-trip times."""
+    selector = Selector(setting.endpoints, setting.chance, probing=False)
+    usual_s = setting.paths.rtt_s[setting.client]
+    selector.expect({endpoint.name: usual_s[int(endpoint.name)] for endpoint in setting.endpoints})
+    return selector
+
+
 class Hedged(Selector):
     """The same with `hedge="on"`."""
 
@@ -297,6 +305,7 @@ RULES: dict[str, Make] = {
     "edgeclient_hedge": Hedged,
     "edgeclient_options": ours,  # without the watchdog: a dead connection is noticed after three seconds, as for all others
     "edgeclient_unprobed": unprobed,
+    "edgeclient_remembered": remembered,
     "last_rtt": LastRtt,
     "mongodb": MongoDB,
     "mongodb_peak": MongoPeak,

@@ -188,6 +188,7 @@ def _edge_of(lab: Lab) -> Edge:
         cache="exact",
         origin="last",
         origins=[lab.origin_url, lab.origin_anthropic_url],
+        remember=False,  # what it shows begins with nothing known
         # on loopback the delay is in the answer, not in the packets: the kernel sees none of it
         rtt_source="auto" if lab.mode == "tun" else "http",
     )

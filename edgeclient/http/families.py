@@ -82,10 +82,13 @@ def base_of(url: Any, sdk: str, default: str) -> Base:
     return Base(sdk, origin == default, origin, url.scheme, url.host, url.port, folder)
 
 
-def read_request(native: Any, base: Base, *, live: bool | None, hidden: bool = False) -> Request | None:
+def read_request(
+    native: Any, base: Base, *, live: bool | None, hidden: bool = False, residency: str = ""
+) -> Request | None:
     """What the pipeline wants to know of a request; None when it is not below the base URL.
 
-    `hidden`: the credential is not in the request yet (an auth flow adds it), so nobody can tell callers apart by it.
+    `residency`: the region that the client was made for. `hidden`: the credential is not in the request yet (an auth flow
+    adds it), so nobody can tell callers apart by it.
     """
     url = native.url
     path = url.path
@@ -108,6 +111,7 @@ def read_request(native: Any, base: Base, *, live: bool | None, hidden: bool = F
         body=body,
         live=live,
         default_origin=base.is_default,
+        residency=residency,
         fixed=hidden or signed,
     )
 

@@ -45,7 +45,10 @@ def open_door(
         or getattr(http_client, "auth", None) is not None
         or getattr(client, "_workload_identity_auth", None) is not None
     )
-    seen = families.read_request(request, _base(client, sdk), live=stream, hidden=hidden)
+    residency = getattr(client, "_data_residency", None) or "global"
+    seen = families.read_request(
+        request, _base(client, sdk), live=stream, hidden=hidden, residency="" if residency == "global" else residency
+    )
     if seen is None:
         return None
     call = pipeline.classify(seen, edge.policies)

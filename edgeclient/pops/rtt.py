@@ -16,6 +16,11 @@ def of_kernel(smoothed_s: float, minimum_s: float) -> float:
     return minimum_s if smoothed_s <= 1.5 * minimum_s + _SLACK_S else smoothed_s
 
 
+def is_possible(rtt_s: float) -> bool:
+    """False for a time that no path can have, and for what is no number."""
+    return 0 < rtt_s < _ABSURD_S
+
+
 class RttWindow:
     """The last samples of one endpoint, in seconds."""
 
@@ -29,7 +34,7 @@ class RttWindow:
 
     def add(self, rtt_s: float, now: float) -> None:
         """Take a sample; one that no path can have is ignored."""
-        if not 0 < rtt_s < _ABSURD_S:
+        if not is_possible(rtt_s):
             return
         self._samples = (*self._samples[1 - _SAMPLES :], rtt_s)
         self._estimate = min(self._samples)

@@ -1,21 +1,23 @@
 """Orders endpoints: the nearest healthy one first, by measured RTT. Pure: time and chance come in as arguments.
 
 The order: ready endpoints by cost (estimated RTT, and what they cost beyond it while they are slow), those not measured yet
-behind them, deprioritised ones (429) next, ejected ones last, the least recently failed first. The current one is kept unless
-another is better by max(5 ms, 10 %), plus a quarter of the other's RTT when that one has no warm connection. An order is kept
-until something that it rests on has changed; between two changes a decision costs a look-up.
+behind them (first those of which an earlier RTT is known: a prior), deprioritised ones (429) next, ejected ones last, the
+least recently failed first. The current one is kept unless another is better by max(5 ms, 10 %), plus a quarter of the
+other's RTT when that one has no warm connection. An order is kept until something that it rests on has changed; between two
+changes a decision costs a look-up.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 from .health import State
 from .identity import Pop
+from .rtt import RttWindow, is_possible
 from .suiting import LONG_UPLOAD, Suiting
 from .track import HYSTERESIS, HYSTERESIS_S, EndpointStatus, Track, margin
 
@@ -77,7 +79,7 @@ class Selector:
                 order = self._ordered(candidates, now, again)
             good = order.good
             if not self.looks and len(good) > 1:
-                good = self._explored(good)
+                good = self._explored(good, now)
             return (
                 (good, order.rest) if call is None or len(good) < 2 else self._suiting.suit(good, order.rest, call, now)
             )
@@ -132,15 +134,20 @@ class Selector:
         times = [t for t in (track.throttled_until, track.server.until, track.health.ejected_until) if t > now]
         return now if self._on_trial(endpoint, now) else min(times, default=float("inf"))
 
-    def _explored(self, good: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-        """Without probes only calls can tell where an unmeasured endpoint is: now and then one goes there."""
-        if self._track(good[-1]).rtt.estimate() is not None:
+    def _explored(self, good: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
+        """Without probes only calls can tell where an unmeasured endpoint is: now and then one goes there.
+
+        What is remembered of one that is not nearer than the first is enough.
+        """
+        first = self._track(good[0])
+        if first.calls < _EXPLORE_AFTER or first.calls % _EXPLORE_EACH:
             return good
-        calls = self._track(good[0]).calls
-        if calls < _EXPLORE_AFTER or calls % _EXPLORE_EACH:
-            return good
-        other = next(e for e in good if self._track(e).rtt.estimate() is None)
-        return (other, *[e for e in good if e is not other])
+        nearer_s = first.cost(now) - margin(first.cost(now))
+        unknown = (
+            e for e in good if (track := self._track(e)).rtt.estimate() is None and (track.prior_s or 0) < nearer_s
+        )
+        other = next(unknown, None)
+        return good if other is None else (other, *[e for e in good if e is not other])
 
     def _heaviest_first(self, ranked: list[Endpoint], now: float) -> list[Endpoint]:
         """Of those that are as near as the first one, the heaviest goes to the front."""
@@ -152,6 +159,24 @@ class Selector:
         ]
         heaviest = max(near, key=lambda e: e.weight, default=ranked[0])
         return [heaviest, *[e for e in ranked if e is not heaviest]]
+
+    def origin_is_faster(self, good: Sequence[Endpoint], call: Call, now: float) -> bool:
+        """True when the first of these has to start the model, and the client's own origin would have answered by then.
+
+        It is known to serve the model when it has answered for it before.
+        """
+        if call.route is not Route.INFERENCE or not good:
+            return False
+        with self._lock:
+            track, origin = self._track(good[0]), self._tracks.get(ORIGIN.name)
+            start_s = track.cold.expected_s(call.model, now)
+            if not start_s or origin is None or origin.health.state(now) is not State.READY:
+                return False
+            here_s = track.server.usual_s(call.model, call.streamed)
+            there_s = origin.server.usual_s(call.model, call.streamed)
+            if here_s is None or there_s is None:
+                return False
+            return origin.cost(now) + there_s < track.cost(now) + here_s + start_s
 
     def patience_s(self, endpoint: Endpoint, longest_s: float) -> float:
         """How long to wait for a connection to an endpoint while another one is left.
@@ -201,6 +226,8 @@ class Selector:
             not_this_model = outcome.failure in (Failure.REGION, Failure.MODEL_MISSING)
             if not_this_model and outcome.call is not None:
                 self._suiting.refused(track, outcome.call.model, now)
+            if outcome.failure is Failure.COLD and outcome.call is not None:
+                track.cold.starting(outcome.call.model, outcome.retry_after_s, now)
             if not_this_model or outcome.failure in _SPARED:
                 track.health.give_trial_back()
             else:
@@ -218,10 +245,15 @@ class Selector:
         call, rtt_s = outcome.call, track.rtt.estimate()
         if call is not None and rtt_s is not None and len(self._tracks) > 1:  # alone it is taken, slow or not
             path_s = rtt_s * (_OPENING if outcome.cold else 1)
-            server_s = outcome.took_s - path_s - (outcome.processing_s or 0.0)
-            track.server.add(server_s, call.model, call.streamed, now, central=call.route is not Route.INFERENCE)
+            self._took(track, outcome.took_s - path_s - (outcome.processing_s or 0.0), call, now)
         if track.server.cost_s != costs or track.moved():
             self._version += 1
+
+    def _took(self, track: Track, server_s: float, call: Call, now: float) -> None:
+        central = call.route is not Route.INFERENCE
+        if not central:
+            track.cold.answered(call.model, server_s, track.server.usual_s(call.model, call.streamed), now)
+        track.server.add(server_s, call.model, call.streamed, now, central=central)
 
     def _throttle(self, track: Track, pause_s: float | None, now: float, longest_s: float) -> None:
         pause_s = _THROTTLED_S if pause_s is None else min(pause_s, longest_s)
@@ -240,7 +272,8 @@ class Selector:
 
     def lost(self, candidates: Sequence[Endpoint]) -> bool:
         """True when nothing is known of any of these, so that their order is a guess."""
-        return len(candidates) > 1 and all(self._track(e).rtt.estimate() is None for e in candidates)
+        tracks = [self._track(endpoint) for endpoint in candidates]
+        return len(tracks) > 1 and all(track.rtt.estimate() is None and track.prior_s is None for track in tracks)
 
     def due(self, now: float) -> list[Endpoint]:
         """The endpoints to probe now. They stay due until `probing` says that a probe of them has begun."""
@@ -283,6 +316,31 @@ class Selector:
             total = sum(track.calls for track in self._tracks.values()) or 1
             return tuple(self._track(endpoint).status(endpoint, total, now) for endpoint in self._endpoints)
 
+    def expect(self, priors: Mapping[str, float]) -> None:
+        """Order endpoints without a sample of their own by these: name -> seconds. None of them counts as a sample."""
+        with self._lock:
+            for name, rtt_s in priors.items():
+                if name in self._tracks and is_possible(rtt_s):
+                    self._tracks[name].prior_s = rtt_s
+            self._version += 1
+
+    def known(self) -> dict[str, tuple[float, str]]:
+        """The measured endpoints: name -> the estimate in seconds, and the site that last answered there."""
+        with self._lock:
+            tracks = ((endpoint.name, self._track(endpoint)) for endpoint in self._endpoints)
+            found = ((name, track.rtt.estimate(), track.pop) for name, track in tracks)
+            return {name: (rtt_s, pop.code if pop else "") for name, rtt_s, pop in found if rtt_s is not None}
+
+    def woke(self) -> None:
+        """The machine slept, or is in another network: estimates are priors now, all are due, no connection is warm."""
+        with self._lock:
+            for track in list(self._tracks.values()):
+                track.prior_s = track.rtt.estimate() or track.prior_s
+                track.rtt = RttWindow()
+                track.probe_at = track.answered_at = float("-inf")
+            self._nothing_due_until = 0.0
+            self._version += 1
+
     def after_fork(self) -> None:
         """In a forked child: a new lock; what was measured stays."""
         self._lock = threading.Lock()
@@ -296,10 +354,14 @@ class Selector:
     def _rank(self, endpoint: Endpoint, configured: int, now: float) -> tuple[float, ...]:
         track = self._track(endpoint)
         if self._is_out(endpoint, now):
-            return (3, track.health.failed_at, configured)
-        estimate = track.rtt.estimate()
-        group = 2 if now < track.throttled_until else 1 if estimate is None else 0
-        return (group, track.cost(now), configured)
+            return (4, track.health.failed_at, configured)
+        if now < track.throttled_until:
+            return (3, track.cost(now), configured)
+        if track.rtt.estimate() is not None:
+            return (0, track.cost(now), configured)
+        if track.prior_s is not None:
+            return (1, track.prior_s + track.cost(now), configured)
+        return (2, track.cost(now), configured)
 
     def _is_out(self, endpoint: Endpoint, now: float) -> bool:
         """True while ejected, and then until a probe reached it where it could not be reached."""

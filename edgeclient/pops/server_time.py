@@ -88,6 +88,11 @@ class ServerTime:
                 self.until = now + self._penalty_s
             self.cost_s = max(0.0, statistics.median(self._excess))
 
+    def usual_s(self, model: str, streamed: bool) -> float | None:
+        """What half of the answers take less than; None while too little is known."""
+        mode = self._modes.get((model, streamed))
+        return None if mode is None or mode.seen < _LEARNED else math.exp(mode.level)
+
     def unusual_s(self, model: str, streamed: bool) -> float | None:
         """What 19 of 20 answers take less than; None while too little is known. A log-normal's p95."""
         mode = self._modes.get((model, streamed))

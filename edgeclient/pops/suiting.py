@@ -30,7 +30,7 @@ class Suiting:
     def suit(self, good: Endpoints, rest: Endpoints, call: Call, now: float) -> tuple[Endpoints, Endpoints]:
         """The endpoints to use and those for when nothing else is left, for this call."""
         if call.route is Route.INFERENCE:
-            good = self._shared(good, now)
+            good = self._awake(self._shared(good, now), call.model, now)
         if call.size >= LONG_UPLOAD:
             good = self._by_upload(good, call.size, now)
         if worth_s(call.size):
@@ -67,6 +67,19 @@ class Suiting:
         if self._load(other, now) >= reach:
             return good
         return (other, *[e for e in good if e is not other])
+
+    def _awake(self, good: Endpoints, model: str, now: float) -> Endpoints:
+        """The order for a model at the PoP: what starting it is expected to cost counts like a longer way."""
+        start_s = self._track(good[0]).cold.expected_s(model, now)
+        if not start_s:
+            return good
+
+        def costs(endpoint: Endpoint) -> float:
+            track = self._track(endpoint)
+            return track.cost(now) + track.cold.expected_s(model, now)
+
+        best = min((e for e in good if self._track(e).rtt.estimate() is not None), key=costs, default=good[0])
+        return good if best is good[0] else (best, *[e for e in good if e is not best])
 
     def _by_upload(self, good: Endpoints, size: int, now: float) -> Endpoints:
         """The order for a long request: the time to send it counts. Who has not shown its rate is taken for the fastest."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..values import Endpoint, Failure
+from .cold import Cold
 from .health import Health, State
 from .identity import Pop
 from .rtt import RttWindow
@@ -41,6 +42,7 @@ class Track:
     __slots__ = (
         "answered_at",
         "calls",
+        "cold",
         "failures",
         "health",
         "impatient",
@@ -52,6 +54,7 @@ class Track:
         "look_s",
         "moves_below",
         "pop",
+        "prior_s",
         "probe_at",
         "ranked_s",
         "refuses",
@@ -64,8 +67,10 @@ class Track:
 
     def __init__(self) -> None:
         self.rtt = RttWindow()
+        self.prior_s: float | None = None  # from before a sleep or from another process; counts until the first sample
         self.health = Health()
         self.server = ServerTime()
+        self.cold = Cold()
         self.throttled_until = 0.0
         self.probe_at = self.answered_at = self.last_failure_at = float("-inf")
         self.jitter = 1.0  # of the silence before the next probe

@@ -44,6 +44,22 @@ def without(*names: str) -> Rule:
     return rule
 
 
+def without_in_messages(*names: str) -> Rule:
+    """Leaves such members out of each message."""
+
+    def rule(asked: Asked) -> None:
+        messages = asked.body.get("messages")
+        if isinstance(messages, list) and any(isinstance(m, dict) and not m.keys().isdisjoint(names) for m in messages):
+            asked.body["messages"] = [
+                {name: value for name, value in message.items() if name not in names}
+                if isinstance(message, dict)
+                else message
+                for message in messages
+            ]
+
+    return rule
+
+
 def sets(header: str, value: str) -> Rule:
     """Sets a header; `{name}` stands for an option."""
 

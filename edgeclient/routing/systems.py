@@ -6,7 +6,7 @@ A `System` describes a product (one file each in `providers/`); a `Bound` is one
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ Rule = Callable[[Asked], None]
 Naming = Callable[
     [str, str, Mapping[str, str]], "str | None"
 ]  # model, SDK, options -> its name there; None: not served
+
+Cannot = Callable[[Call, Mapping[str, str]], "str | None"]  # call, options -> why it must not go there; None: it may
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +73,13 @@ class System:
     token_of: str = ""  # what it makes them of, in words
     largest: int | None = None  # bytes of a request
     speaks: tuple[str, ...] = ("chat", "stream")  # of CAPABILITIES
-    lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source
+    lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source; not asked for it
+    cannot: Cannot | None = None  # what it does not serve besides
     opaque_cache: bool = False  # has a cache of its own that answers like questions, and cannot be told not to
     sources: tuple[str, ...] = ()
 
 
 CAPABILITIES = ("chat", "stream", "tools", "schema", "embeddings", "messages", "responses")
-_PATHS = (
-    ("/chat/completions", "chat"), ("/embeddings", "embeddings"), ("/responses", "responses"), ("/messages", "messages"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +97,21 @@ class Bound:
         said = self.system.key_header
         return said if isinstance(said, str) else said(sdk, self.options)
 
-    @property
-    def largest(self) -> int | None:
-        return self.system.largest
-
     def name_there(self, model: str, sdk: str) -> str | None:
         """What to ask for to get this model; None when it is not served."""
         naming = self.system.naming
         return model if naming is None else naming(model, sdk, self.options)
 
-    def takes(self, call: Call) -> bool:
-        """False for calls of an API that the product does not have."""
-        return not any(call.path.endswith(path) and what in self.system.lacks for path, what in _PATHS)
+    def cannot(self, call: Call) -> str | None:
+        """Why a call must not go there: it is too large, asks for what the system lacks, or for what it refuses."""
+        largest, lacks = self.system.largest, self.system.lacks
+        if largest is not None and call.size > largest:
+            return f"it takes {largest} bytes at the most, and this request has {call.size}"
+        if lacks:
+            missing = next((what for what in capabilities_of(call) if what in lacks), None)
+            if missing is not None:
+                return f"no {missing}: {lacks[missing]}"
+        return self.system.cannot(call, self.options) if self.system.cannot is not None else None
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit (in place), and give the headers to set."""
@@ -129,6 +132,22 @@ class Bound:
             if reply.status in signal.status and _says(signal, reply, head):
                 return Meaning(signal.failure, _left_s(signal, wall_s))
         return None
+
+
+def capabilities_of(call: Call) -> Iterator[str]:
+    """Which of `CAPABILITIES` a call needs."""
+    for ending in ("embeddings", "messages", "responses"):
+        if call.path.endswith(f"/{ending}"):
+            yield ending
+    if call.path.endswith("/chat/completions"):
+        yield "chat"
+        if call.streamed:
+            yield "stream"
+        if call.body.get("tools"):
+            yield "tools"
+        wanted = call.body.get("response_format")
+        if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
+            yield "schema"
 
 
 def _says(signal: Signal, reply: Reply, head: bytes) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ..cache.stores import Store
@@ -13,6 +14,18 @@ from ..values import Call, Endpoint, Entry
 from .protocol import AttemptFailed, Learn
 
 
+def _clock_that_never_sleeps() -> Callable[[], float]:
+    """Linux has one (`time.monotonic` stands still in a sleep there, and on macOS); elsewhere it is the wall clock."""
+    number = getattr(time, "CLOCK_BOOTTIME", None)
+    if number is None:
+        return time.time
+    try:
+        time.clock_gettime(number)
+    except OSError:  # an emulated kernel that does not know it
+        return time.time
+    return partial(time.clock_gettime, number)
+
+
 class DoorRuntime:
     """One call that came in at a door."""
 
@@ -20,6 +33,7 @@ class DoorRuntime:
 
     now = staticmethod(time.monotonic)
     wall = staticmethod(time.time)
+    uptime = staticmethod(_clock_that_never_sleeps())
 
     def __init__(self, door: Door) -> None:
         self.door = door

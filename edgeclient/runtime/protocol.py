@@ -36,6 +36,9 @@ class Runtime(Protocol):
     def wall(self) -> float:
         """Seconds since the epoch."""
 
+    def uptime(self) -> float:
+        """Seconds on a clock that goes on while the machine sleeps; where `now` does not, the two part."""
+
     async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
         """Send the call to an endpoint; wait at most `connect_s` (None: as the caller said) for a connection.
 

@@ -61,6 +61,7 @@ class World:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.slept_s = 0.0  # add to it, and the machine has slept for so long: `now` stood still, other clocks went on
         self._queue: list[tuple[float, int, _Turn]] = []
         self._numbers = count()
 
@@ -109,7 +110,8 @@ class VirtualRuntime:
     def __init__(self, world: World, network: Network, *, connect_s: float = 5.0) -> None:
         self._world, self._network, self._connect_s = world, network, connect_s
         self.now: Callable[[], float] = lambda: world.now
-        self.wall: Callable[[], float] = lambda: _EPOCH_S + world.now
+        self.uptime: Callable[[], float] = lambda: world.now + world.slept_s
+        self.wall: Callable[[], float] = lambda: _EPOCH_S + self.uptime()
 
     async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
         delay_s, answer = self._network.answer(call, endpoint, self._world.now)

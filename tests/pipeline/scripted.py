@@ -57,6 +57,7 @@ class Scripted:
     def __init__(self, *, suspends: bool = False, took_s: float = 0.0, **answers: Answer | list[Answer]) -> None:
         self.answers = {name: list(said) if isinstance(said, list) else [said] for name, said in answers.items()}
         self.suspends, self.took_s, self.time = suspends, took_s, 1000.0
+        self.slept_s = 0.0  # of the machine: `now` stood still, the other clocks went on
         self.sent: list[str] = []
         self.connect_s: list[float | None] = []
         self.closed: list[Reply] = []
@@ -71,7 +72,10 @@ class Scripted:
         return self.time
 
     def wall(self) -> float:
-        return WALL + self.time
+        return WALL + self.uptime()
+
+    def uptime(self) -> float:
+        return self.time + self.slept_s
 
     async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
         await self._let_others()

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from edgeclient.attempts import Budget, Trace, judge, may_resend, plan, send
+from edgeclient.attempts import Budget, Trace, able, judge, may_resend, plan, send
 from edgeclient.dialects import dialect_of
 from edgeclient.noting import Attempt
 from edgeclient.pops.selector import Selector
+from edgeclient.routing.systems import Bound, System, capabilities_of
 from edgeclient.values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
 
 from .scripted import EVENT_HEADERS, A, B, C, Native, Run, Scripted, both_ways, ok, says
@@ -387,6 +388,54 @@ def test_a_retry_of_the_sdk_begins_elsewhere() -> None:
     selector.record(Outcome(A, Failure.STATUS), 0.0)
     assert plan(CALL, [A, B], selector, "last", 1.0) == [A, B, ORIGIN]
     assert plan(replace(CALL, retry=1), [A, B], selector, "last", 1.0) == [B, ORIGIN, A]
+
+
+# -- what a product cannot serve
+
+
+SINGLE = System(
+    "single", "one answer at a time", "single:", url="https://single", largest=1000, lacks={"responses": "no such path"},
+    cannot=lambda call, options: "one answer only" if call.body.get("n", 1) != 1 else None,
+)  # fmt: skip
+S = Endpoint("s", "https://s.example.com/v1", product=Bound(SINGLE))
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({}, None),
+        ({"body": {"n": 1}, "size": 1000}, None),
+        ({"body": {"n": 2}}, "one answer only"),
+        ({"size": 1001}, "1000 bytes"),
+        ({"path": "/responses"}, "no responses: no such path"),
+        ({"path": "/embeddings"}, None),
+    ],
+)
+def test_a_product_says_what_it_cannot_serve(changed: dict[str, Any], why: str | None) -> None:
+    left, said = able(replace(CALL, **changed), [A, S])
+    assert list(left) == ([A, S] if why is None else [A])
+    assert list(said) == ([] if why is None else ["s"]) and (why or "") in said.get("s", "")
+
+
+def test_where_all_can_the_candidates_are_the_same_sequence() -> None:
+    candidates = (A, S)
+    assert able(CALL, candidates)[0] is candidates  # the orders are kept by it
+
+
+@pytest.mark.parametrize(
+    ("asked", "needs"),
+    [
+        ({"path": "/chat/completions"}, "chat"),
+        ({"path": "/chat/completions", "streamed": True, "body": {"tools": [{}]}}, "chat stream tools"),
+        ({"path": "/chat/completions", "body": {"response_format": {"type": "json_schema"}}}, "chat schema"),
+        ({"path": "/chat/completions", "body": {"response_format": {"type": "text"}, "tools": []}}, "chat"),
+        ({"path": "/v1/messages", "body": {"tools": [{}]}}, "messages"),
+        ({"path": "/embeddings"}, "embeddings"),
+        ({"path": "/responses"}, "responses"),
+    ],
+)
+def test_what_a_call_needs(asked: dict[str, Any], needs: str) -> None:
+    assert " ".join(capabilities_of(replace(CALL, **asked))) == needs
 
 
 # -- refused where the PoP is

@@ -13,6 +13,7 @@ from edgeclient import RouteError
 from edgeclient.dialects import sse
 from edgeclient.noting import Attempt
 from edgeclient.pipeline import Policies, classify, respond
+from edgeclient.routing.systems import Bound, System
 from edgeclient.runtime.protocol import run_sync
 from edgeclient.runtime.virtual import VirtualRuntime, World
 from edgeclient.telemetry.events import Event
@@ -337,6 +338,21 @@ def test_direct_calls_go_to_their_origin_alone_and_probe_nobody(run: Run, asked:
 
 
 @both_ways
+def test_a_call_that_a_product_cannot_serve_does_not_go_there(run: Run) -> None:
+    picky = Bound(
+        System("picky", "", "picky:", cannot=lambda call, options: "one answer only" if "n" in call.body else None)
+    )
+    only = Endpoint("only", "https://only.example.com/v1", product=picky)
+    rt = run.runtime(only=ok(), a=ok(), origin=ok())
+    for edge in (policies(only, A), policies(only)):
+        ask(run, rt, edge, request(n=2))
+        ask(run, rt, edge, request("And one?"))
+    assert rt.sent == ["a", "only", "origin", "only"]
+    with pytest.raises(RouteError, match=r"\(model 'gpt-4o'; only: one answer only\) and origin='never' forbids"):
+        ask(run, rt, policies(only, origin="never"), request(n=2))
+
+
+@both_ways
 def test_origin_never_is_kept_to(run: Run) -> None:
     edge, rt = policies(SMALL, origin="never"), run.runtime(small=Failure.REFUSED)
     with pytest.raises(RouteError, match=r"model 'gpt-4o'.*add an endpoint for it, or set origin='last'"):
@@ -645,3 +661,47 @@ def test_a_suspended_call_is_closed() -> None:
     with pytest.raises(RuntimeError):
         run_sync(running)
     assert closed == [True]
+
+
+# -- which way
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("route", "sent"),
+    [("inference", ["small"]), ("gateway", ["gateway"]), ("direct", ["origin"]), ("GATEWAY ", ["gateway"])],
+)
+def test_a_call_says_its_route_itself(run: Run, route: str, sent: list[str]) -> None:
+    inference = replace(SMALL, models=None, route=Route.INFERENCE)
+    gateway = Endpoint("gateway", "https://gateway.example.com/v1", route=Route.GATEWAY)
+    rt = run.runtime(small=ok(), gateway=ok(), origin=ok())
+    ask(run, rt, policies(inference, gateway), request("Which way?", ("edge-route", route)))
+    assert rt.sent == sent
+
+
+@both_ways
+def test_an_odd_route_is_counted_and_the_settings_decide(run: Run) -> None:
+    edge, rt = policies(A), run.runtime(a=ok())
+    ask(run, rt, edge, request("Which way?", ("edge-route", "sideways")))
+    assert rt.sent == ["a"] and edge.telemetry.mishaps() == {"Edge-Route": 1}
+
+
+@both_ways
+def test_patterns_decide_where_no_name_does(run: Run) -> None:
+    said = {"gpt-*": "direct", "gpt-4o": "gateway", "*-mini": "gateway"}
+    for model, sent in [("gpt-4o", "a"), ("gpt-4o-mini", "origin"), ("o5-mini", "a")]:
+        rt = run.runtime(a=ok(), origin=ok())
+        ask(run, rt, policies(A, routes=said), request(model=model))
+        assert rt.sent == [sent], model
+
+
+@both_ways
+def test_a_residency_is_a_hard_limit(run: Run) -> None:
+    eu, us = replace(A, region="EU"), replace(B, region="us")
+    seen = replace(request(), residency="eu")
+    rt = run.runtime(a=Failure.REFUSED, b=ok(), origin=ok())
+    ask(run, rt, policies(us, eu), seen)
+    assert rt.sent == ["a", "origin"], "the origin is that of the client, which was made for the region"
+    rt = run.runtime(a=ok(), b=ok(), origin=ok())
+    ask(run, rt, policies(us), seen)
+    assert rt.sent == ["origin"]

@@ -20,6 +20,7 @@ def run(program: str, cwd: Path, **variables: str) -> str:
         "PYTHONPATH": os.pathsep.join([str(_HERE), str(Path(edgeclient.__file__).parents[1])]),
         "OPENAI_API_KEY": "sk-dummy-openai",
         "ANTHROPIC_API_KEY": "sk-dummy-anthropic",
+        "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"],
         **variables,
     }
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import json
 import socket
 from typing import Any
@@ -506,3 +507,28 @@ async def test_other_errors_are_the_sdks_own_with_their_body(net: Net, form: str
         await ask(net.client(net.edge("fra", "nyc")), form)
     assert caught.value.status_code == code and caught.value.response.json()["error"]["code"] == "some_code"
     assert net.seen() == {"fra": 1}
+
+
+async def test_a_clients_data_residency_is_a_hard_limit(net: Net) -> None:
+    """openai 3.50 and later: `data_residency` gives a client another origin, and says where its data may be."""
+    if net.sdk != "openai" or "data_residency" not in inspect.signature(openai.OpenAI).parameters:
+        return
+    net.others["eu.api.openai.com"] = net.origin
+    endpoints = [net.endpoint("nyc", region="us"), net.endpoint("fra", region="eu")]
+    edge = net.edge(*endpoints, origins=["https://eu.api.openai.com/v1"])
+    assert (await ask(net.client(edge, data_residency="eu"))).text == "hello from fra"
+    net.endpoints["fra"].always = recording.status(503)
+    assert (await ask(net.client(edge, data_residency="eu"))).text == "hello from origin"
+    assert net.endpoints["nyc"].seen == []
+    unnamed = net.edge(*endpoints)
+    assert (await ask(net.client(unnamed, data_residency="eu"))).text == "hello from origin"
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_call_says_its_route_and_the_word_goes_no_further(net: Net, form: str) -> None:
+    edge = net.edge(net.endpoint("fra", route="inference"), net.endpoint("nyc", route="gateway"))
+    said = await ask(net.client(edge), form, extra_headers={"Edge-Route": "inference"})
+    assert said.text == "hello from fra" and said.notes.route == "inference"
+    assert all(name.lower() != "edge-route" for name, _ in net.endpoints["fra"].seen[-1].headers)
+    assert (await ask(net.client(edge), form, extra_headers={"Edge-Route": "direct"})).text == "hello from origin"
+    assert all(name.lower() != "edge-route" for name, _ in net.origin.seen[-1].headers)

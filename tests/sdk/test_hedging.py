@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,9 +20,9 @@ _MODELS = {"openai": CHAT["model"], "anthropic": MESSAGE["model"]}
 async def warmed(net: Net, form: str, **settings: Any) -> tuple[Any, Any]:
     """An edge whose two endpoints are measured, and that has had twenty answers of the first; and a client of it."""
     settings = {"cache": "exact", "routes": {_MODELS[net.sdk]: "inference"}, "hedge": {"share": 0.2}, **settings}
-    edge = net.edge("fra", "nyc", origins=[net.base(net.origin)], **settings)
-    edge.probe()
-    edge.policies.selector._current = {("fra", "nyc"): "fra"}  # on loopback either may be a few microseconds nearer
+    edge = net.edge("fra", "nyc", origins=[net.base(net.origin)], rtt_source="connect", **settings)
+    for endpoint, rtt_s in zip(edge.policies.endpoints, (0.001, 0.5), strict=True):  # a busy machine moves no call
+        edge.policies.selector.probed(endpoint, [rtt_s] * 3, time.monotonic(), 0.0)
     client = net.direct(edge, net.origin)
     for number in range(20):
         await ask(client, form, f"Warm-up {number}?")

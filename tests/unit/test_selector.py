@@ -360,6 +360,111 @@ def test_without_failures_the_first_is_at_most_the_hysteresis_from_the_nearest(r
     assert others == sorted(others)
 
 
+# -- what is known from before: priors
+
+
+def _expecting(running: Running, **priors_ms: float) -> Running:
+    running.selector.expect({name: prior_ms / 1e3 for name, prior_ms in priors_ms.items()})
+    return running
+
+
+def test_priors_order_what_has_no_sample() -> None:
+    assert _expecting(Running(), a=95, b=20, c=50).order(0) == ("bca", "")
+
+
+def test_a_prior_comes_before_none_and_behind_a_sample() -> None:
+    running = _expecting(Running(), c=20)
+    assert running.order(0) == ("cab", "")
+    assert running.rtt(1, b=200).order(2) == ("bca", "")
+
+
+def test_the_first_sample_replaces_a_prior() -> None:
+    running = _expecting(Running(A, B), a=10, b=20)
+    assert running.order(0) == ("ab", "")
+    for endpoint, rtt_s in ((A, 0.2), (B, 0.1)):
+        running.selector.record(Outcome(endpoint, rtt_s=rtt_s), 1)
+    assert running.order(2) == ("ba", "")
+    assert [status.rtt_ms for status in running.selector.status(2)] == [200, 100]
+
+
+def test_a_prior_is_no_sample() -> None:
+    running = _expecting(Running(), a=10, b=20, c=30)
+    assert running.selector.known() == {}
+    assert {status.rtt_ms for status in running.selector.status(0)} == {None}
+    assert running.due(0.0) == [A, B, C]
+
+
+def test_a_prior_moves_nobody_who_was_measured() -> None:
+    running = _expecting(Running(A, B).rtt(a=10, b=20), a=500, b=1)
+    assert running.order(1) == ("ab", "")
+    assert running.selector.known() == {"a": (0.01, ""), "b": (0.02, "")}
+
+
+def test_a_prior_excuses_no_failure() -> None:
+    running = _expecting(Running(), a=10, b=20, c=30).fail(A, Failure.REFUSED, 0)
+    running.fail(B, Failure.THROTTLED, 0)
+    assert running.order(1) == ("cb", "a")
+
+
+def test_a_prior_for_an_order_that_is_kept_changes_it() -> None:
+    running = Running()
+    assert running.order(0) == ("abc", "")
+    assert _expecting(running, c=10).order(0.5) == ("cab", "")
+
+
+@pytest.mark.parametrize("absurd_s", [-1.0, 0.0, float("nan"), float("inf"), 1e6])
+def test_absurd_and_unknown_priors_are_ignored(absurd_s: float) -> None:
+    running = Running()
+    running.selector.expect({"c": absurd_s, "x": 0.001, "b": 0.1})
+    assert running.order(0) == ("bac", "")
+
+
+def test_what_is_known_has_the_smallest_sample_and_the_site() -> None:
+    running = Running().rtt(a=30).rtt(1, a=20)
+    running.selector.record(Outcome(ORIGIN, rtt_s=0.1), 1)
+    running.selector.answered_at(A, Pop("FRA"), Call("openai", "POST", "", ""), 1)
+    assert running.selector.known() == {"a": (0.02, "FRA")}
+
+
+# -- after a sleep
+
+
+def test_after_a_sleep_samples_are_priors() -> None:
+    running = _expecting(Running().rtt(a=95, b=20), a=1, c=50)
+    running.order(1)
+    running.selector.woke()
+    assert running.order(2) == ("bca", "")
+    assert running.selector.known() == {}
+    assert running.rtt(3, a=200).order(4) == ("abc", "")
+
+
+def test_after_two_sleeps_the_priors_are_still_there() -> None:
+    running = Running().rtt(a=95, b=20, c=50)
+    running.selector.woke()
+    running.selector.woke()
+    assert running.order(2) == ("bca", "")
+
+
+def test_after_a_sleep_all_are_due_at_once_and_once() -> None:
+    running = Running()
+    running.due(0.0)
+    running.rtt(0, a=95, b=20, c=50)
+    assert running.due(1.0) == []
+    running.selector.woke()
+    assert {e.name for e in running.due(1.1)} == {"a", "b", "c"}
+    assert running.due(1.2) == []
+
+
+def test_after_a_sleep_no_connection_is_warm() -> None:
+    running = Running(A, B).rtt(a=40)
+    running.selector.probed(B, [0.06], 0, 0.1)
+    assert running.order(1)[0] == "ab"
+    running.selector.woke()
+    for endpoint, rtt_s in ((A, 0.04), (B, 0.034)):
+        running.selector.probed(endpoint, [rtt_s], 2, 0.1)
+    assert running.order(3)[0] == "ba"  # 6 ms nearer; were A's connection warm, it would be kept
+
+
 # -- by what it costs beyond the path
 
 
@@ -509,3 +614,10 @@ def test_one_that_was_left_for_a_nearer_one_is_looked_at_again_soon() -> None:
     gaps = [later - now for now, later in zip([10, *looked], looked, strict=False)]
     assert 48 <= gaps[0] <= 73 and 96 <= gaps[1] <= 145 and 192 <= gaps[2] <= 289
     assert all(240 <= gap <= 361 for gap in gaps[3:]) and len(gaps) >= 5
+
+
+def test_with_an_earlier_figure_nobody_is_lost() -> None:
+    running = Running(A, B)
+    assert running.selector.lost((A, B)) and not running.selector.lost((A,))
+    running.selector.expect({"b": 0.02})
+    assert not running.selector.lost((A, B))

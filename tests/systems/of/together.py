@@ -1,0 +1,17 @@
+"""Together AI under test."""
+
+from edgeclient.lab.systems.together import Together
+
+from ..cases import Case
+
+CASES = {
+    "together": Case(
+        "together:",
+        Together,
+        {"": "gpt-oss-20b", "embeddings": "bge-base-en-v1.5"},
+        {
+            "auth": "ok", "bad request": "ok", "quota": "quota", "too many tokens": "ok", "model missing": "model_missing",
+            "rate limit": "throttled", "down": "status", "overloaded": "capacity",
+        },
+    ),
+}  # fmt: skip
