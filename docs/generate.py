@@ -268,7 +268,10 @@ What an answer means where its status alone does not tell; everything else is ju
 {_table(("system", "status", "and", "outcome", "source"), signals)}"""
     ]
     for s in systems:
-        rows = [("key", f"`{s.key}`" if s.key else "has to be said"), ("route", s.route or "inference and gateway")]
+        rows = [
+            ("key", s.token_of or (f"`{s.key}`" if s.key else "has to be said")),
+            ("route", s.route or "inference and gateway"),
+        ]
         rows += [(f"option `{name}`", meaning) for name, meaning in s.options.items()]
         rows += [(f"no {what}", why) for what, why in s.lacks.items()]
         rows += [("source", source) for source in s.sources]

@@ -231,9 +231,8 @@ class Product(Protocol):
     @property
     def name(self) -> str: ...
 
-    @property
-    def key_header(self) -> str:
-        """Where its key goes: a header, "both" (authorization and x-api-key), or "" for where the SDK puts it."""
+    def key_header(self, sdk: str) -> str:
+        """The header of its key for a caller of that SDK; "both": authorization and x-api-key; "": where the SDK puts it."""
 
     @property
     def opaque_cache(self) -> bool:

@@ -25,7 +25,7 @@ def _as_dict(system: System) -> dict[str, Any]:
         "name": system.name,
         "what": system.what,
         "spelling": system.spelling,
-        "key": system.key or "to be said",
+        "key": system.token_of or system.key or "to be said",
         "route": system.route or "both",
         "options": dict(system.options),
         "speaks": list(system.speaks),
@@ -41,7 +41,7 @@ def _table(systems: list[System]) -> str:
 
 def _detail(system: System) -> str:
     lines = [system.spelling, f"  {system.what}", ""]
-    lines.append(f"  key      {system.key or 'has to be said: key=...'}")
+    lines.append(f"  key      {system.token_of or system.key or 'has to be said: key=...'}")
     lines.append(f"  route    {system.route or 'inference and gateway'}")
     lines += [f"  option   {name}: {meaning}" for name, meaning in system.options.items()]
     lines += [f"  speaks   {', '.join(c for c in CAPABILITIES if c in system.speaks)}"]

@@ -151,7 +151,7 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
     aimed = _copied(native)
     aimed.url = url
     aimed.headers = native.headers.copy()
-    credentials.replace(aimed.headers, endpoint.key, product.key_header if product is not None else "")
+    credentials.replace(aimed.headers, endpoint.key, product.key_header(call.sdk) if product is not None else "")
     lines = _lines(aimed.headers)
     if lines and lines[0][1] == b"host":  # where the families put it
         lines[0] = (lines[0][0], b"host", host)

@@ -1,4 +1,6 @@
-"""Endpoints by the name of a product: `"workers-ai:ACCOUNT"`, or a table with `system = "workers-ai"`. Pure.
+"""Endpoints by the name of a product: `"workers-ai:ACCOUNT"`, or a table with `system = "workers-ai"`.
+
+Pure, but for systems that make their own keys: those look whether they can.
 
 A preset is spelled `name:parts?option=value&...`, with the parts in the order of the system's own spelling.
 """
@@ -91,10 +93,12 @@ def _endpoints(name: str, options: Mapping[str, str], own: Mapping[str, Any]) ->
         various = [{**options, "region": region} for region in options["regions"].split(",") if region]
     many = len(various) > 1
     named = [_named(found, each, many=many, name=own.get("name")) for each in various]
-    return [{**_fields(found, each), **n, **own, "name": n["name"]} for each, n in zip(various, named, strict=True)]
+    return [
+        {**_fields(found, each, own), **n, **own, "name": n["name"]} for each, n in zip(various, named, strict=True)
+    ]
 
 
-def _fields(found: System, options: Mapping[str, str]) -> dict[str, Any]:
+def _fields(found: System, options: Mapping[str, str], own: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "url": found.url, "anthropic": found.anthropic, "route": found.route, "probe": found.probe
     }  # fmt: skip
@@ -107,7 +111,7 @@ def _fields(found: System, options: Mapping[str, str]) -> dict[str, Any]:
         for header, template in (*found.headers, *fields.get("headers", ()))
         if all(blank in options for blank in re.findall(r"\{(\w+)\}", template))
     }
-    if found.token is not None:
+    if found.token is not None and "key" not in own:
         fields["key"] = found.token(options)
     elif found.key and "key" not in fields:
         fields["key"] = found.key

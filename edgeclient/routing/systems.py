@@ -58,8 +58,8 @@ class System:
     url: str = ""  # what one would give openai as `base_url`; "" when it does not speak OpenAI
     anthropic: str = ""  # the same for anthropic
     key: str = ""  # its default: "env:NAME", or "" when it has to be said
-    # Where the key goes; "": where the SDK puts it; "both": authorization and x-api-key. Or options -> that.
-    key_header: str | Callable[[Mapping[str, str]], str] = ""
+    # Where the key goes; "": where the SDK puts it; "both": authorization and x-api-key. Or by SDK and options.
+    key_header: str | Callable[[str, Mapping[str, str]], str] = ""
     route: str | None = None  # "inference" | "gateway" | None for both
     probe: str = "/"  # answers without a key and without cost
     options: Mapping[str, str] = field(default_factory=dict)  # name -> what it means
@@ -72,6 +72,7 @@ class System:
     at: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None  # options -> fields of the endpoint that differ
     token: Callable[[Mapping[str, str]], Callable[[], str]] | None = None  # makes its own keys
     largest: int | None = None  # bytes of a request; an option of that name comes before it
+    token_of: str = ""  # what it makes them of, in words
     speaks: tuple[str, ...] = ("chat", "stream")  # of CAPABILITIES
     lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source; not asked for it
     cannot: Cannot | None = None  # what it does not serve besides
@@ -93,10 +94,9 @@ class Bound:
     def name(self) -> str:
         return self.system.name
 
-    @property
-    def key_header(self) -> str:
-        where = self.system.key_header
-        return where if isinstance(where, str) else where(self.options)
+    def key_header(self, sdk: str) -> str:
+        said = self.system.key_header
+        return said if isinstance(said, str) else said(sdk, self.options)
 
     @property
     def opaque_cache(self) -> bool:

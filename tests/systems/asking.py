@@ -20,6 +20,8 @@ SCHEMA = {"type": "json_schema", "json_schema": {"name": "place", "schema": _PAR
 
 async def ask(client: Any, capability: str, model: str, **more: Any) -> Any:
     """Ask, and check that the answer is one; gives the SDK's object."""
+    if hasattr(client, "messages"):
+        return await _ASKING_CLAUDE[capability](client, model, **more)
     return await _ASKING[capability](client, model, **more)
 
 
@@ -72,6 +74,23 @@ async def _responses(client: Any, model: str, **more: Any) -> Any:
     return answer
 
 
+async def _messages_streamed(client: Any, model: str, **more: Any) -> Any:
+    stream = await settled(
+        client.messages.create(**{"model": model, "max_tokens": 100, "messages": HELLO, "stream": True, **more})
+    )
+    kinds = [event.type async for event in stream] if hasattr(stream, "__aiter__") else [event.type for event in stream]
+    assert kinds[0] == "message_start" and kinds[-1] == "message_stop" and "content_block_delta" in kinds
+    return stream
+
+
+async def _messages_with_tools(client: Any, model: str, **more: Any) -> Any:
+    tool = {"name": "weather", "input_schema": _PARAMETERS}
+    answer = await settled(client.messages.create(model=model, max_tokens=100, messages=HELLO, tools=[tool], **more))
+    assert answer.content[0].type == "tool_use" and answer.content[0].name == "weather"
+    return answer
+
+
+_ASKING_CLAUDE = {"messages": _messages, "stream": _messages_streamed, "tools": _messages_with_tools}
 _ASKING = {
     "chat": _chat, "stream": _stream, "tools": _tools, "schema": _schema, "embeddings": _embeddings,
     "messages": _messages, "responses": _responses,

@@ -45,6 +45,10 @@ class Running:
             **{"endpoints": [self.endpoint()], "origin": "never", "probe": False, "retired": "ignore", **settings}
         )
 
+    def client(self, capability: str) -> str:
+        """Which capability's client to take: that of the messages where a system speaks nothing else."""
+        return "messages" if "chat" not in self.system.speaks else capability
+
     def model(self, capability: str) -> str:
         return self.case.models.get(capability) or self.case.models[""]
 

@@ -22,7 +22,7 @@ async def test_what_a_system_speaks_works_through_the_sdk(running: Running, colo
         assert {**running.system.lacks, **running.case.lacks}[capability], "every empty cell has its reason"
         return
     edge = running.edge()
-    async with client_of(edge, capability, colour) as client:
+    async with client_of(edge, running.client(capability), colour) as client:
         answer = await ask(client, capability, running.model(capability))
         notes = edgeclient.notes(answer)
     assert notes is not None and [a.outcome for a in notes.tried] == ["ok"]

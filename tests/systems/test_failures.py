@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import anthropic
+import openai
 import pytest
-from openai import APIStatusError
 
 import edgeclient
 from edgeclient.lab.systems.serving import Serving
@@ -27,13 +28,14 @@ async def test_a_documented_failure(running: Running, colour: str, failure: str)
         second = {"url": f"{running.case.preset}{sign}host={other.url}", "key": "env:ENDPOINT_KEY", "name": "second"}
         edge = running.edge(endpoints=[running.endpoint(name="first"), second])
         running.emulator.next = [failure]
-        async with client_of(edge, "chat", colour) as client:
+        what = running.client("chat")
+        async with client_of(edge, what, colour) as client:
             if expected == "ok":
-                with pytest.raises(APIStatusError):
-                    await ask(client, "chat", running.model("chat"))
+                with pytest.raises((openai.APIStatusError, anthropic.APIStatusError)):
+                    await ask(client, what, running.model(what))
                 assert not other.emulator.seen, "an answer for the caller is not asked for again elsewhere"
                 return
-            notes = edgeclient.notes(await ask(client, "chat", running.model("chat")))
+            notes = edgeclient.notes(await ask(client, what, running.model(what)))
         assert notes is not None
         assert [(a.endpoint, a.outcome) for a in notes.tried] == [("first", expected), ("second", "ok")]
         states = {e.name: e.state for e in edge.status().endpoints}

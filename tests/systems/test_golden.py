@@ -33,7 +33,7 @@ async def test_the_requests_are_as_written_down(running: Running, request: pytes
     for capability, more in CALLS:
         if capability not in running.system.speaks or capability in running.case.lacks:
             continue
-        async with client_of(edge, capability, "sync") as client:
+        async with client_of(edge, running.client(capability), "sync") as client:
             await ask(client, capability, running.model(capability), **more)
         found.append(
             {"call": f"{capability} {json.dumps(more)}" if more else capability, **_shown(running.emulator.seen[-1])}

@@ -18,7 +18,7 @@ def _digest(content: bytes, options: Mapping[str, str]) -> Mapping[str, str]:
     return {"x-amz-content-sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _key_header(options: Mapping[str, str]) -> str:
+def _key_header(sdk: str, options: Mapping[str, str]) -> str:
     """CloudFront puts its own signature into `authorization` when it signs."""
     return "x-api-key" if options["oac"] == "on" else ""
 

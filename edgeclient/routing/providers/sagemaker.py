@@ -1,0 +1,88 @@
+"""Amazon SageMaker AI: a real-time endpoint of one's own, in one region, with a container that speaks OpenAI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...aws_tokens import Token
+from ...errors import SettingsError
+from ...values import Failure
+from .. import aws, families
+from ..families import Likeness
+from ..systems import Asked, Signal, System
+
+_PAGE = "docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-openai-compatible"
+_ERRORS = "botocore 1.44, sagemaker-runtime/2017-05-13 service-2.json"
+_ONLY_CHAT = f"only /chat/completions is routed ({_PAGE})"
+
+
+def _at(options: Mapping[str, str]) -> Mapping[str, Any]:
+    if not options.get("model"):
+        raise SettingsError(
+            "sagemaker: which model does the endpoint serve? say model=NAME (or model=any, when every name may mean it)"
+        )
+    part = "/inference-components/{component}" if options.get("component") else ""
+    host = f"https://runtime.sagemaker.{{region}}.{aws.domain(options['region'])}"
+    return {"url": f"{host}/endpoints/{{endpoint}}{part}/openai/v1"}
+
+
+def _naming(model: str, sdk: str, options: Mapping[str, str]) -> str | None:
+    """The model that the endpoint was said to serve, in any spelling; every one with `model=any`."""
+    served = options["model"]
+    if served in ("any", model):
+        return model
+    family = families.find(served)
+    same = isinstance(family, families.Family) and family is families.find(model)
+    return model if same and not any(map(_sold_instead, (served, model))) else None
+
+
+def _sold_instead(spelling: str) -> bool:
+    """True for the name of another revision than the published one."""
+    published = families.Name("", Likeness.SAME_WEIGHTS)
+    return families.likeness(spelling, published) is Likeness.SUBSTITUTE
+
+
+def _no_name(asked: Asked) -> None:
+    """The URL says the model; vLLM refuses a name that it was not started with, and takes an empty one."""
+    asked.body["model"] = asked.options.get("name", "")
+
+
+def _token(options: Mapping[str, str]) -> Callable[[], str]:
+    return Token("sagemaker", options["region"])
+
+
+SYSTEM = System(
+    name="sagemaker",
+    what="Amazon SageMaker AI: your own real-time endpoint in one region, with a container that speaks OpenAI",
+    spelling="sagemaker:REGION/ENDPOINT",
+    at=_at,
+    token=_token,
+    token_of="made of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`",
+    key_header="authorization",
+    options={
+        "model": "the model that it serves, in any spelling; `any` when every name may mean it (has to be said)",
+        "component": "the inference component, where the endpoint has several",
+        "name": "what to say as `model` there, when the container wants the name that it was started with",
+    },
+    rules=(_no_name,),
+    naming=_naming,
+    signals=(
+        *aws.named(Failure.COLD, 429, "ModelNotReadyException", _ERRORS),
+        Signal(
+            Failure.COLD,
+            (400,),
+            "the SageMaker AI client of stdapi.ai: measured by others at an endpoint that is scaled to zero",
+            says=r"(?i)(inference component|endpoint)[^.]*has no capacity",
+        ),
+        Signal(Failure.STATUS, (424,), _ERRORS, says=r'(?i)received server error|"OriginalStatusCode":\s*5'),
+    ),
+    speaks=("chat", "stream", "tools", "schema"),
+    lacks={"embeddings": _ONLY_CHAT, "responses": _ONLY_CHAT, "messages": _ONLY_CHAT},
+    sources=(
+        _PAGE,
+        _ERRORS,
+        "sagemaker-core 2.27, token_generator.py",
+        "docs.getbifrost.ai/providers/supported-providers/sagemaker (an empty model)",
+    ),
+)
