@@ -10,6 +10,7 @@ Test your own client against it; nothing leaves the machine:
 
 from edgeclient.lab.faults import FAULTS, LabError
 from edgeclient.lab.lab import Lab
+from edgeclient.lab.model import AtPops
 from edgeclient.lab.network import best_mode, rootless_possible, run_in_namespace
 
-__all__ = ["FAULTS", "Lab", "LabError", "best_mode", "rootless_possible", "run_in_namespace"]
+__all__ = ["FAULTS", "AtPops", "Lab", "LabError", "best_mode", "rootless_possible", "run_in_namespace"]

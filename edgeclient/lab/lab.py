@@ -13,11 +13,13 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from edgeclient.lab.faults import LabError, parse_fault
+from edgeclient.lab.model import AtPops
 from edgeclient.lab.network import CLIENT, MOST_POPS, Network, best_mode, raise_loopback
 from edgeclient.lab.process import Process
 from edgeclient.lab.sites import CA_FILE, KEY_FILE, remove_scratch, share_port
@@ -46,6 +48,7 @@ class Lab:
         tls: bool | None = None,
         first_token_ms: tuple[float, float] = (40.0, 80.0),
         tokens_per_s: float = 400.0,
+        at_pops: AtPops | None = None,
         seed: int = 1,
         record: bool = False,
     ) -> None:
@@ -54,7 +57,8 @@ class Lab:
         `pops`: name -> round trip to the client in ms.  `origin_ms`: round trip from the client straight to the origin.
         `backbone_ms`: round trip from the PoPs to the origin, for all or by name (default: `origin_ms` less 0.8 of the
         PoP's own round trip, at least 1).  `tls`: by a throw-away CA; default on in tun mode, off in loopback.
-        `first_token_ms`: median and 99th percentile of the model's time to first token.  `record`: keep all requests.
+        `first_token_ms`: median and 99th percentile of the model's time to first token.  `at_pops`: the models that
+        the PoPs run themselves.  `record`: keep all requests.
         """
         _check_pops(pops)
         if mode not in ("auto", "tun", "loopback"):
@@ -68,6 +72,7 @@ class Lab:
         self._rtt_ms = {**{name: float(ms) for name, ms in pops.items()}, ORIGIN: float(origin_ms)}
         self._backbone_ms = {name: _backbone(name, ms, float(origin_ms), backbone_ms) for name, ms in pops.items()}
         self._model = {"first_token_ms": [float(ms) for ms in first_token_ms], "tokens_per_s": float(tokens_per_s)}
+        self._here = None if at_pops is None else asdict(at_pops)
         self._seed, self._record = seed, record
         self.urls: dict[str, str] = {}
         self.anthropic_urls: dict[str, str] = {}
@@ -292,7 +297,8 @@ class Lab:
         if site == ORIGIN:
             return {**common, **self._model, "inner_port": self._ports[""]}
         backbone_ms = self._backbone_ms[site] if waits else 0.0
-        return {**common, "backbone_ms": backbone_ms, "origin_host": self._host(ORIGIN), "origin_port": self._ports[""]}
+        origin = {"origin_host": self._host(ORIGIN), "origin_port": self._ports[""]}
+        return {**common, "backbone_ms": backbone_ms, **origin, "here": self._here}
 
     def _column(self, counter: str) -> dict[str, int]:
         for site in self._processes:

@@ -1,6 +1,7 @@
-"""A PoP's process: relays every request to the origin over pooled connections (opens sockets), streams as they come.
+"""A PoP's process: relays requests to the origin over pooled connections (opens sockets), streams as they come.
 
-It names itself the way a Cloudflare edge does: `cf-ray` on each answer, and /cdn-cgi/trace answered on the spot.
+It answers for the small models itself that it was given. It names itself the way a Cloudflare edge does: `cf-ray` on each
+answer, and /cdn-cgi/trace answered on the spot.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Mapping
 
 from edgeclient.lab.faults import error_body
+from edgeclient.lab.model import Model, asked_for
 from edgeclient.lab.server import Connection, Head, Headers, Reply, Request
 from edgeclient.lab.sites import Site, run_site
 
@@ -28,6 +30,8 @@ class Pop(Site):
         self._backbone_s = float(str(config["backbone_ms"])) / 1e3
         self._origin = (str(config["origin_host"]), int(str(config["origin_port"])))
         self._pool: list[Connection] = []
+        here = config.get("here")  # the models that it runs itself
+        self._here = {str(name): Model(here, self._random) for name in here["models"]} if isinstance(here, dict) else {}
 
     def name_itself(self) -> Headers:
         return (("server", "cloudflare"), ("cf-ray", f"{self._random.getrandbits(64):016x}-{self._code}"))
@@ -36,6 +40,9 @@ class Pop(Site):
         if request.path == _TRACE:
             headers = (("content-type", "text/plain"), ("cache-control", "no-cache"), *self.name_itself())
             return await reply.whole(200, headers, self._trace(request))
+        own = self._here.get(asked_for(request)) if self._here and request.method == "POST" else None
+        if own is not None:
+            return await own.answer(request, reply, self.name_itself())
         await asyncio.sleep(self._backbone_s)
         try:
             upstream, head = await self._forward(request)

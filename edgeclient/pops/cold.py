@@ -37,10 +37,10 @@ class Cold:
     def __init__(self) -> None:
         self._models: dict[str, _Model] = {}
 
-    def answered(self, model: str, seconds: float, usual_s: float | None, now: float) -> None:
-        """Learn from an answer's server time."""
+    def answered(self, model: str, seconds: float, usual_s: float | None, began: float, now: float) -> None:
+        """Learn from an answer's server time, to a call that began then."""
         known = self._of(model)
-        idle_s, known.used_at = now - known.used_at, now
+        idle_s, known.used_at = began - known.used_at, now
         if usual_s is None or idle_s == math.inf:
             return
         slow = seconds > max(_FACTOR * usual_s, usual_s + _LEAST_S)
@@ -63,9 +63,10 @@ class Cold:
     def expected_s(self, model: str, now: float) -> float:
         """What a call would have to pay for a start now, in seconds."""
         known = self._models.get(model)
-        if known is None or not known.put_away_s <= now - known.used_at < _FORGOTTEN_S:
+        if known is None:
             return 0.0
-        return known.cost_s
+        likely_s = 0.5 * (known.awake_s + known.put_away_s)  # it was put away somewhere between the two
+        return known.cost_s if likely_s <= now - known.used_at < _FORGOTTEN_S else 0.0
 
     def _started(self, known: _Model, idle_s: float, cost_s: float) -> None:
         known.cost_s = cost_s if not known.cost_s else 0.5 * (known.cost_s + cost_s)

@@ -245,14 +245,15 @@ class Selector:
         call, rtt_s = outcome.call, track.rtt.estimate()
         if call is not None and rtt_s is not None and len(self._tracks) > 1:  # alone it is taken, slow or not
             path_s = rtt_s * (_OPENING if outcome.cold else 1)
-            self._took(track, outcome.took_s - path_s - (outcome.processing_s or 0.0), call, now)
+            self._took(track, outcome.took_s - path_s - (outcome.processing_s or 0.0), call, began, now)
         if track.server.cost_s != costs or track.moved():
             self._version += 1
 
-    def _took(self, track: Track, server_s: float, call: Call, now: float) -> None:
+    def _took(self, track: Track, server_s: float, call: Call, began: float, now: float) -> None:
         central = call.route is not Route.INFERENCE
         if not central:
-            track.cold.answered(call.model, server_s, track.server.usual_s(call.model, call.streamed), now)
+            usual_s = track.server.usual_s(call.model, call.streamed)
+            track.cold.answered(call.model, server_s, usual_s, began, now)
         track.server.add(server_s, call.model, call.streamed, now, central=central)
 
     def _throttle(self, track: Track, pause_s: float | None, now: float, longest_s: float) -> None:

@@ -19,18 +19,24 @@ CALL = Call("openai", "POST", "", "/chat/completions", model="m", route=Route.IN
 
 
 def seen(*answers: tuple[float, float]) -> Cold:
-    """Answers at times, with their server times; 0.1 s is usual."""
+    """Answers to calls that began at these times, with their server times; 0.1 s is usual."""
     cold = Cold()
-    for now, seconds in answers:
-        cold.answered("m", seconds, 0.1, now)
+    for began, seconds in answers:
+        cold.answered("m", seconds, 0.1, began, began + seconds)
     return cold
 
 
 def test_a_slow_first_answer_after_a_pause_was_a_start() -> None:
     cold = seen((0, 0.1), (600, 1.6), (601, 0.1))
-    assert cold.expected_s("m", 900) == 0.0 and cold.expected_s("m", 1201) == pytest.approx(1.5)
-    assert cold.expected_s("another", 1201) == 0.0
-    assert cold.expected_s("m", 4200) > 0.0 and cold.expected_s("m", 4201) == 0.0, "after an hour a call finds out"
+    # Its last answer ended at 601.7. The pause that it survives is between 30 s and 599.9 s: half-way, for all that is known.
+    assert cold.expected_s("m", 916) == 0.0 and cold.expected_s("m", 917) == pytest.approx(1.5)
+    assert cold.expected_s("another", 917) == 0.0
+    assert cold.expected_s("m", 4201) > 0.0 and cold.expected_s("m", 4203) == 0.0, "after an hour a call finds out"
+
+
+def test_the_pause_ends_when_the_call_begins() -> None:
+    cold = seen((0, 0.1), (31.1, 9.0), (41, 0.1))
+    assert cold._models["m"].put_away_s == pytest.approx(31.0)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +55,14 @@ def test_what_is_no_start(answers: list[tuple[float, float]]) -> None:
 
 
 def test_it_is_learned_how_long_a_model_stays() -> None:
-    cold = seen((0, 0.1), (600, 1.6), (601, 0.1), (1000, 0.1))
-    assert cold.expected_s("m", 1590) == 0.0 and cold.expected_s("m", 1601) > 0.0
-    later = seen((0, 0.1), (600, 1.6), (601, 0.1), (1501, 0.1))
-    assert later.expected_s("m", 2300) == 0.0 < later.expected_s("m", 2402), "it was still there after 900 s"
-    sooner = seen((0, 0.1), (600, 1.6), (601, 0.1), (801, 1.1), (802, 0.1))
-    assert sooner.expected_s("m", 1010) == pytest.approx(1.25), "the mean of both starts"
+    cold = seen((0, 0.1), (600, 1.6), (602, 0.1), (1000, 0.1))
+    assert cold.expected_s("m", 1498) == 0.0 < cold.expected_s("m", 1501), "half-way between 398 s and 600 s"
+    later = seen((0, 0.1), (600, 1.6), (602, 0.1), (1502, 0.1))
+    assert later.expected_s("m", 2400) == 0.0 < later.expected_s("m", 2403), "it was still there after 900 s"
+    sooner = seen((0, 0.1), (600, 1.6), (602, 0.1), (802, 1.1), (804, 0.1))
+    assert sooner.expected_s("m", 920) == pytest.approx(1.25), (
+        "the mean of both starts, half-way between 30 s and 200 s"
+    )
 
 
 def test_a_system_that_says_so_is_believed() -> None:
@@ -69,7 +77,8 @@ def test_what_is_expected_was_seen(pauses: list[tuple[float, float]]) -> None:
     for pause, seconds in pauses:
         now += pause
         slowest = max(slowest, seconds)
-        cold.answered("m", seconds, 0.1, now)
+        cold.answered("m", seconds, 0.1, now, now + seconds)
+        now += seconds
         assert 0.0 <= cold.expected_s("m", now + 5000) <= slowest
 
 
@@ -106,7 +115,7 @@ def first(running: Running, now: float, call: Call = CALL) -> str:
 
 def test_a_call_goes_where_nothing_has_to_be_started() -> None:
     running = started_once()
-    assert first(running, 900.0) == "a" and first(running, 1500.0) == "b"
+    assert first(running, 800.0) == "a" and first(running, 1500.0) == "b"
     assert first(running, 1500.0, replace(CALL, model="another")) == "a"
     assert first(running, 1500.0, replace(CALL, route=Route.GATEWAY)) == "a"
 
