@@ -29,7 +29,10 @@ class Project:
 
 PROJECTS: Mapping[str, Project] = {
     project.name: project
-    for project in (Project("workers", "Cloudflare Workers: one file, no build step", "npx wrangler deploy"),)
+    for project in (
+        Project("workers", "Cloudflare Workers: one file, no build step", "npx wrangler deploy"),
+        Project("fly", "Fly.io: nginx in the regions that you name", "fly deploy"),
+    )
 }
 
 

@@ -10,8 +10,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +29,7 @@ HERE = Path(__file__).parent
 TOKENS = {"mobile": "4f1c0d8a7b6e", "web": "9b07ffe1c2d3"}
 KEYS = {"OPENAI_API_KEY": "sk-of-the-provider", "ANTHROPIC_API_KEY": "sk-ant-of-the-provider"}
 _START_S = 20.0
+_STREAM = {"content-type": "text/event-stream"}
 
 
 class MissingRuntimeError(Exception):
@@ -53,7 +57,7 @@ def workers(folder: Path, origin: str, **further: str) -> Iterator[Pop]:
     for path in (HERE / "workerd").iterdir():
         shutil.copy(path, folder)
     command = [str(binary), "serve", "--control-fd=1", str(folder / "config.capnp")]
-    with _running(command, {**_given(origin), **further}, folder) as child:
+    with _running(command, {**_given(origin), **further}, folder, talks=True) as child:
         assert child.stdout is not None
         ports: dict[str, int] = {}
         while len(ports) < 3:
@@ -65,9 +69,33 @@ def workers(folder: Path, origin: str, **further: str) -> Iterator[Pop]:
         yield Pop(urls["BOM"], "BOM", further=urls, pids=(child.pid,))
 
 
-RIGS = {"workers": workers}
+@contextlib.contextmanager
+def fly(folder: Path, origin: str, **further: str) -> Iterator[Pop]:
+    """The Fly project's start script and the system's nginx, as in its container but for the port and the folders."""
+    if not runtimes.nginx().exists():
+        raise MissingRuntimeError(f"no nginx at {runtimes.nginx()}")
+    deploy.write("fly", folder)
+    port = _free_port()
+    given = {
+        **_given(origin),
+        "PATH": f"{runtimes.nginx().parent}:{os.environ['PATH']}",
+        "LISTEN": f"127.0.0.1:{port}",
+        "RUN_DIR": str(folder / "run"),
+        "CACHE_DIR": str(folder / "cache"),
+        "RUN_AS": "root",
+        "FLY_REGION": "bom",
+        "RESOLVE_EVERY_S": "0",
+        **further,
+    }
+    with _running(["sh", str(folder / "start.sh")], given, folder) as child:
+        url = f"http://127.0.0.1:{port}"
+        _await(f"{url}/healthz", child, folder)
+        yield Pop(url, "bom", pids=(child.pid,))
+
+
+RIGS = {"workers": workers, "fly": fly}
 # What a project does not promise, as its vendor's cache cannot do it; its README says why.
-LACKS: dict[str, tuple[str, ...]] = {}
+LACKS = {"fly": ("keeps_streams", "tells_age")}
 
 
 def _given(origin: str) -> dict[str, str]:
@@ -82,12 +110,19 @@ def _given(origin: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], given: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with these variables; what it says on stderr goes to a file. Ended by its pid."""
+def _running(
+    command: list[str], given: Mapping[str, str], folder: Path, *, talks: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with these variables. What it says goes to the file `stderr`; stdout can be read if it `talks`."""
     environment = {"PATH": os.environ["PATH"] + ":/usr/sbin", "HOME": str(folder), **given}
     with (folder / "stderr").open("wb") as said:
         child = subprocess.Popen(
-            command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+            command,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if talks else said,
+            stderr=said,
         )
     try:
         yield child
@@ -102,9 +137,29 @@ def _running(command: list[str], given: Mapping[str, str], folder: Path) -> Iter
             child.stdout.close()
 
 
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _await(url: str, child: subprocess.Popen[bytes], folder: Path) -> None:
+    """Returns when the PoP answers."""
+    until = time.monotonic() + _START_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            said = (folder / "stderr").read_text()
+            assert child.poll() is None, f"it ended: {said}"
+            assert time.monotonic() < until, f"it does not answer: {said}"
+            time.sleep(0.02)
+
+
 @contextlib.contextmanager
-def speaking(events: bytes) -> Iterator[tuple[str, list[str]]]:
-    """An origin that answers every POST with this stream: its url, and the paths that it heard."""
+def speaking(body: bytes, headers: Mapping[str, str] = _STREAM) -> Iterator[tuple[str, list[str]]]:
+    """An origin that answers every POST with this: its url, and the paths that it heard."""
     heard: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -114,10 +169,10 @@ def speaking(events: bytes) -> Iterator[tuple[str, list[str]]]:
             self.rfile.read(int(self.headers["content-length"]))
             heard.append(self.path)
             self.send_response(200)
-            self.send_header("content-type", "text/event-stream")
-            self.send_header("content-length", str(len(events)))
+            for name, value in {**headers, "content-length": str(len(body))}.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(events)
+            self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None: ...
 
