@@ -32,6 +32,7 @@ PROJECTS: Mapping[str, Project] = {
     for project in (
         Project("workers", "Cloudflare Workers: one file, no build step", "npx wrangler deploy"),
         Project("fly", "Fly.io: nginx in the regions that you name", "fly deploy"),
+        Project("lambda-edge", "AWS CloudFront with a Lambda@Edge function", "sh deploy.sh"),
     )
 }
 

@@ -26,11 +26,8 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture(scope="session", params=list(rigs.RIGS))
 def pop(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rigs.Pop]:
     folder = tmp_path_factory.mktemp(request.param)
-    try:
-        with rigs.RIGS[request.param](folder, lab.origin_anthropic_url) as running:
-            yield running
-    except rigs.MissingRuntimeError as error:
-        pytest.skip(f"{error}: run python tests/deploy/runtimes.py")
+    with rigs.run(request.param, folder, lab.origin_anthropic_url) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

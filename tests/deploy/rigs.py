@@ -6,21 +6,26 @@ Starts processes; each is ended by its pid when its `with` block ends.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 import runtimes
+from cloudfront import POP, CloudFront, Distribution
 
 from edgeclient import deploy
 
@@ -93,9 +98,46 @@ def fly(folder: Path, origin: str, **further: str) -> Iterator[Pop]:
         yield Pop(url, "bom", pids=(child.pid,))
 
 
-RIGS = {"workers": workers, "fly": fly}
+@contextlib.contextmanager
+def lambda_edge(folder: Path, origin: str, **further: str) -> Iterator[Pop]:
+    """The Lambda@Edge project: its function in AWS's runtime client, its distribution as `cloudfront.py` reads it."""
+    if not runtimes.awslambdaric().exists():
+        raise MissingRuntimeError(f"no awslambdaric at {runtimes.awslambdaric()}")
+    deploy.write("lambda-edge", folder)
+    given = {**_given(origin), **further}
+    tokens: dict[str, list[str]] = {}
+    for name, token in (pair.split("=") for pair in given["EDGE_TOKENS"].split()):
+        tokens.setdefault(name, []).append(hashlib.sha256(token.encode()).hexdigest())
+    settings = {"tokens": tokens, "openai_origin": origin, "anthropic_origin": origin}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    template = json.loads((folder / "template.json").read_text())
+    keys = {"OpenAIKey": given["OPENAI_API_KEY"], "AnthropicKey": given["ANTHROPIC_API_KEY"]}
+    distribution = Distribution.of(template, {**keys, "CacheSeconds": given["CACHE_TTL_S"]})
+    command = [sys.executable, "-m", "awslambdaric", template["Resources"]["Edge"]["Properties"]["Handler"]]
+    path = str(runtimes.awslambdaric())
+    with (
+        CloudFront(distribution) as front,
+        _running(command, {"AWS_LAMBDA_RUNTIME_API": front.runtime_api, "PYTHONPATH": path}, folder) as child,
+    ):
+        _await(f"{front.url}/healthz", child, folder)
+        yield Pop(front.url, POP, caches=False, pids=(child.pid,))
+
+
+RIGS = {"workers": workers, "fly": fly, "lambda-edge": lambda_edge}
+
+
+@contextlib.contextmanager
+def run(name: str, folder: Path, origin: str, **further: str) -> Iterator[Pop]:
+    """A project in its runtime; the test is skipped when that is not here (which CI does not allow)."""
+    try:
+        with RIGS[name](folder, origin, **further) as running:
+            yield running
+    except MissingRuntimeError as error:
+        pytest.skip(f"{error}: run python tests/deploy/runtimes.py")
+
+
 # What a project does not promise, as its vendor's cache cannot do it; its README says why.
-LACKS = {"fly": ("keeps_streams", "tells_age")}
+LACKS = {"fly": ("keeps_streams", "tells_age"), "lambda-edge": ("caches", "keeps_streams", "tells_age")}
 
 
 def _given(origin: str) -> dict[str, str]:
@@ -150,6 +192,9 @@ def _await(url: str, child: subprocess.Popen[bytes], folder: Path) -> None:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
+        except urllib.error.HTTPError as said_no:  # it says what it lacks
+            said_no.close()
+            return
         except OSError:
             said = (folder / "stderr").read_text()
             assert child.poll() is None, f"it ended: {said}"

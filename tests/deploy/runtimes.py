@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2] / ".cache" / "runtimes"
 WORKERD = "1.20261117.1"
+LAMBDA = "4.2.2"
 _CPU = {"x86_64": "64", "aarch64": "arm64", "arm64": "arm64", "amd64": "64"}.get(platform.machine().lower(), "64")
 
 
@@ -29,6 +30,25 @@ def nginx() -> Path:
     """Where nginx is, if it is there: the system's own, or the one unpacked here."""
     found = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
     return Path(found) if found else ROOT / "nginx" / "usr" / "sbin" / "nginx"
+
+
+def awslambdaric() -> Path:
+    """The folder with AWS's runtime client for this Python, if it is there."""
+    return ROOT / f"awslambdaric-{LAMBDA}-{sys.implementation.cache_tag}"
+
+
+def _fetch_awslambdaric() -> None:
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--only-binary",
+        "awslambdaric",
+    ]
+    _run(*pip, "--target", str(awslambdaric()), f"awslambdaric=={LAMBDA}")
 
 
 def _fetch_workerd() -> None:
@@ -66,6 +86,7 @@ def main() -> int:
     """Fetch what is missing; always 0, as the tests say what they lack."""
     wanted: list[tuple[str, Callable[[], Path], Callable[[], None]]] = [
         (f"workerd {WORKERD} (by npm)", workerd, _fetch_workerd),
+        (f"awslambdaric {LAMBDA} (by pip)", awslambdaric, _fetch_awslambdaric),
         ("nginx (Debian's package, unpacked)", nginx, _fetch_nginx),
     ]
     for what, where, fetch in wanted:

@@ -8,6 +8,7 @@ import re
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -15,6 +16,7 @@ import httpx
 import httpx2
 import openai
 import pytest
+import rigs
 from rigs import KEYS, TOKENS, Pop
 
 import edgeclient
@@ -307,6 +309,21 @@ def test_answers_say_where_and_how_long(pop: Pop, client: openai.OpenAI) -> None
         headers = chat(client, question).headers
         assert pop.code in (headers.get("edge-pop"), headers.get("x-amz-cf-pop"))
         assert re.search(r"\w+;dur=[\d.]+", headers["server-timing"])
+
+
+@pytest.mark.parametrize("name", list(rigs.RIGS))
+def test_what_the_providers_network_says_is_not_passed_on(name: str, tmp_path: Path) -> None:
+    """`cf-ray` would even name a PoP that this is not; and a kept answer would repeat the rate limits of another time."""
+    of_the_moment = {"cf-ray": "230b030023ae2822-SJC", "set-cookie": "a=b", "x-ratelimit-remaining-requests": "1"}
+    said = {"content-type": "application/json", "x-request-id": "r", **of_the_moment}
+    with rigs.speaking(b'{"id":"1"}', said) as (url, heard), rigs.run(name, tmp_path, url) as running:
+        sent = {"authorization": f"Bearer {TOKENS['web']}"}
+        where, question = f"{running.url}/v1/chat/completions", {"model": "m", "messages": []}
+        answers = [httpx.post(where, json=question, headers=sent).headers for _ in range(2)]
+    assert not [answer for answer in answers if "SJC" in answer.get("cf-ray", "") or "set-cookie" in answer]
+    assert all(answer["x-request-id"] == "r" for answer in answers)
+    assert len(heard) == (1 if running.caches else 2)
+    assert not running.caches or "x-ratelimit-remaining-requests" not in answers[1]
 
 
 # -- edgeclient knows it

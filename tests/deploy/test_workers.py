@@ -19,11 +19,8 @@ from edgeclient.lab import Lab
 
 @pytest.fixture(scope="module")
 def pop(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pop]:
-    try:
-        with rigs.workers(tmp_path_factory.mktemp("workers"), lab.origin_anthropic_url) as running:
-            yield running
-    except rigs.MissingRuntimeError as error:
-        pytest.skip(f"{error}: run python tests/deploy/runtimes.py")
+    with rigs.run("workers", tmp_path_factory.mktemp("workers"), lab.origin_anthropic_url) as running:
+        yield running
 
 
 def test_what_one_data_centre_keeps_the_other_gives(pop: Pop, lab: Lab) -> None:

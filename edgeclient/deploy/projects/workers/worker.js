@@ -13,6 +13,8 @@ const KEPT_OF_AN_ANSWER = ["content-type", "x-request-id", "request-id"]; // not
 // What belongs to the caller or to this hop; the provider gets its own key and nothing of the client's account.
 const NOT_FORWARDED =
   /^(authorization|x-api-key|api-key|cookie|host|connection|content-length|accept-encoding|cache-control|pragma|openai-organization|openai-project|x-real-ip|x-forwarded-.*|cf-.*|edge-.*)$/;
+// Said by the provider's own network, not about this PoP. (Its rate limits pass, but are never kept.)
+const NOT_PASSED_BACK = ["cf-ray", "cf-cache-status", "alt-svc", "set-cookie", "server-timing"];
 const LARGEST_QUESTION = 1 << 20; // bytes; a larger one is passed on, and its answer is not kept
 const LARGEST_ANSWER = 8 << 20;
 
@@ -179,6 +181,7 @@ async function forward(request, env, ctx, question, anthropic, began) {
   const came = await fetch(origin.replace(/\/+$/, "") + pathname + search, { method: request.method, headers, body: question.body, redirect: "manual" });
 
   const answered = new Headers(came.headers);
+  for (const name of NOT_PASSED_BACK) answered.delete(name);
   const streams = (came.headers.get("content-type") ?? "").startsWith("text/event-stream");
   const keepable = question.store && came.status === 200;
   let body = came.body;
