@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+import rigs
 
 from edgeclient.lab import Lab
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import rigs
 
 
 @pytest.fixture(scope="session")
