@@ -38,13 +38,13 @@ def ask(question: str) -> dict[str, Any]:
 
 @pytest.fixture
 def client(pop: Pop) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{pop.url}/v1", api_key=TOKENS["mobile"], max_retries=0) as made:
+    with openai.OpenAI(base_url=f"{pop.url}/v1", api_key=TOKENS["mobile"], max_retries=0, timeout=20) as made:
         yield made
 
 
 @pytest.fixture
 def claude(pop: Pop) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=pop.url, api_key=TOKENS["mobile"], max_retries=0) as made:
+    with anthropic.Anthropic(base_url=pop.url, api_key=TOKENS["mobile"], max_retries=0, timeout=20) as made:
         yield made
 
 
