@@ -203,8 +203,13 @@ def _await(url: str, child: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def speaking(body: bytes, headers: Mapping[str, str] = _STREAM) -> Iterator[tuple[str, list[str]]]:
-    """An origin that answers every POST with this: its url, and the paths that it heard."""
+def speaking(
+    body: bytes, headers: Mapping[str, str] = _STREAM, *, gate: threading.Event | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """An origin that answers every POST with this: its url, and the paths that it heard.
+
+    With a `gate`, the body's second half is sent when that is set.
+    """
     heard: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -217,7 +222,11 @@ def speaking(body: bytes, headers: Mapping[str, str] = _STREAM) -> Iterator[tupl
             for name, value in {**headers, "content-length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            half = len(body) // 2 if gate is not None else 0
+            self.wfile.write(body[:half])
+            if gate is not None:
+                gate.wait(20)
+            self.wfile.write(body[half:])
 
         def log_message(self, format: str, *args: object) -> None: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import threading
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,9 +123,31 @@ def test_a_wrong_token_is_refused_at_the_pop(pop: Pop, token: str, asked: Any, l
     assert asked() == 0 and lab.probes()["origin"] == probes
 
 
-def test_a_token_in_authorization_will_do_for_anthropic_too(pop: Pop) -> None:
-    with anthropic.Anthropic(base_url=pop.url, auth_token=TOKENS["web"], api_key=None, max_retries=0) as made:
-        assert made.messages.create(**ask(fresh()), max_tokens=50).content
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("authorization", "Bearer {}", 200),
+        ("authorization", "bearer  {}", 200),
+        ("x-api-key", "{}", 200),
+        ("authorization", "{}", 401),
+        ("authorization", "Basic {}", 401),
+        ("authorization", "Bearer {} x", 401),
+        ("authorization", "Bearer x{}", 401),
+        ("x-api-key", "Bearer {}", 401),
+        ("x-api-key", "x{}", 401),
+        ("x-other", "{}", 401),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_where_a_token_may_stand(pop: Pop, path: str, header: str, value: str, status: int) -> None:
+    """SDKs differ, also from version to version: Anthropic's have put the key into either header."""
+    body = {**ask(fresh()), "max_tokens": 50}
+    for token, expected in ((TOKENS["web"], status), (TOKENS["web"].upper(), 401)):
+        answer = httpx.post(f"{pop.url}{path}", headers={header: value.format(token)}, json=body)
+        assert answer.status_code == expected
+        assert expected == 200 or ("type" in answer.json()) is (
+            path == "/v1/messages"
+        )  # each API's own form of an error
 
 
 def test_the_provider_sees_its_key_and_nothing_of_the_client(
@@ -274,6 +297,40 @@ def test_an_answer_that_was_cut_is_not_kept(client: openai.OpenAI, lab: Lab, ask
     lab.clear("origin")
     assert chat(client, question).parse().id
     assert asked() == 2
+
+
+@pytest.mark.parametrize("name", list(rigs.RIGS))
+def test_a_page_instead_of_an_answer_is_not_kept(name: str, tmp_path: Path) -> None:
+    """A sign-in page, say, with status 200."""
+    said = {"content-type": "text/html"}
+    with rigs.speaking(b"<html>sign in</html>", said) as (url, heard), rigs.run(name, tmp_path, url) as running:
+        sent = {"authorization": f"Bearer {TOKENS['web']}"}
+        for _ in range(2):
+            answer = httpx.post(f"{running.url}/v1/chat/completions", json=ask("x"), headers=sent)
+            assert answer.status_code == 200 and "stored" not in answer.headers["cache-status"]
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize("name", list(rigs.RIGS))
+def test_a_stream_of_known_length_keeps_its_pace_too(name: str, tmp_path: Path) -> None:
+    """The origin sends its second half when the first has arrived."""
+    gate = threading.Event()
+    events = b'data: {"n":1}\n\n' + b"data: [DONE]\n\n"
+    with (
+        rigs.speaking(events, gate=gate) as (url, _),
+        rigs.run(name, tmp_path, url) as running,
+        httpx.stream(
+            "POST",
+            f"{running.url}/v1/chat/completions",
+            json={**ask("x"), "stream": True},
+            headers={"authorization": f"Bearer {TOKENS['web']}"},
+            timeout=20,
+        ) as answer,
+    ):
+        pieces = answer.iter_raw()
+        first = next(pieces)
+        gate.set()
+        assert first + b"".join(pieces) == events and len(first) < len(events)
 
 
 def test_an_error_is_not_kept(client: openai.OpenAI, lab: Lab, asked: Any) -> None:
