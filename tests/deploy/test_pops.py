@@ -158,10 +158,22 @@ def test_the_provider_sees_its_key_and_nothing_of_the_client(
     claude.messages.create(**ask(fresh()), max_tokens=50)
     to_openai, to_anthropic = lab.recorded("origin")[-2:]
     assert _headers(to_openai)["authorization"] == f"Bearer {KEYS['OPENAI_API_KEY']}"
-    assert _headers(to_anthropic)["x-api-key"] == KEYS["ANTHROPIC_API_KEY"]
-    assert "x-api-key" not in _headers(to_openai) and "authorization" not in _headers(to_anthropic)
+    assert "x-api-key" not in _headers(to_openai)
+    assert KEYS["ANTHROPIC_API_KEY"] in str(to_anthropic) and KEYS["OPENAI_API_KEY"] not in str(to_anthropic)
     said = str([to_openai["headers"], to_anthropic["headers"]])
     assert TOKENS["mobile"] not in said and "of-the-client" not in said and "a=b" not in said
+
+
+@pytest.mark.parametrize("header", ["authorization", "x-api-key"])
+def test_anthropics_key_goes_where_the_token_was(pop: Pop, lab: Lab, header: str) -> None:
+    """Anthropic takes it in either header, and its SDKs have used both."""
+    bearer = "Bearer " if header == "authorization" else ""
+    sent = {header: f"{bearer}{TOKENS['web']}", "anthropic-version": "2023-06-01"}
+    body = {**ask(fresh()), "max_tokens": 50}
+    assert httpx.post(f"{pop.url}/v1/messages", headers=sent, json=body).status_code == 200
+    got = _headers(lab.recorded("origin")[-1])
+    assert got[header] == bearer + KEYS["ANTHROPIC_API_KEY"]
+    assert len({"authorization", "x-api-key"} & set(got)) == 1
 
 
 def _headers(recorded: dict[str, Any]) -> dict[str, str]:

@@ -94,8 +94,10 @@ cd "$run"
     printf 'map $api $provider_host { openai "%s"; default "%s"; }\n' "$o_host" "$host"
     printf 'map $api $provider_name { openai "%s"; default "%s"; }\n' "$o_name" "$name"
     printf 'map $api $provider_secret { openai "%s"; default "%s"; }\n' "${OPENAI_API_KEY:-}" "${ANTHROPIC_API_KEY:-}"
-    printf 'map $api $provider_authorization { openai "Bearer %s"; default ""; }\n' "${OPENAI_API_KEY:-}"
-    printf 'map $api $provider_key { openai ""; default "%s"; }\n' "${ANTHROPIC_API_KEY:-}"
+    # Anthropic takes its key in either header: it goes where the SDK has put the token.
+    printf 'map "$api $http_authorization" $provider_authorization { "~^openai " "Bearer %s"; "~^anthropic ." "Bearer %s"; default ""; }\n' \
+        "${OPENAI_API_KEY:-}" "${ANTHROPIC_API_KEY:-}"
+    printf 'map "$api $http_authorization" $provider_key { "~^anthropic $" "%s"; default ""; }\n' "${ANTHROPIC_API_KEY:-}"
 } >given.conf
 printf 'listen %s;\n' "${LISTEN:-8080}" >listen.conf
 printf 'proxy_cache_valid 200 %ss;\n' "$((ttl > 0 ? ttl : 1))" >valid.conf

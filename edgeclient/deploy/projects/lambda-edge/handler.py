@@ -18,6 +18,7 @@ with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "settings.jso
 CALLER = (
     "edge-caller"  # the token's name, part of CloudFront's cache key (template.json); a client's own is written over
 )
+WHERE = "edge-token-in"  # the header in which the token came: Anthropic takes its key in either, so it goes there, too
 FRESH = "edge-fresh"  # part of the key too: a value that no other request has makes a miss
 KEYS = {
     "openai": "openai-key",
@@ -54,9 +55,11 @@ def viewer_request(request, request_id):
         return refused
     if not path.startswith("/v1/"):
         return refusal(request, 404, "not_found_error", "calls begin with /v1/")
+    where = "authorization" if "authorization" in headers else "x-api-key"
     for name in ("authorization", "x-api-key", "api-key", "cookie", CALLER, FRESH):
         headers.pop(name, None)
     headers[CALLER] = one(CALLER, caller)
+    headers[WHERE] = one(WHERE, where)
     if re.search(r"no-cache|no-store|max-age", value_of(headers, "cache-control").lower()):
         headers[FRESH] = one(FRESH, request_id)  # CloudFront does not mind what a request says of caching
     return request
@@ -74,7 +77,7 @@ def origin_request(request):
     for name in KEYS.values():
         custom["customHeaders"].pop(name, None)
     headers = {name: lines for name, lines in request["headers"].items() if not NOT_FORWARDED.fullmatch(name)}
-    if anthropic:
+    if anthropic and value_of(request["headers"], WHERE) == "x-api-key":
         headers["x-api-key"] = one("X-Api-Key", keys[api])
     else:
         headers["authorization"] = one("Authorization", f"Bearer {keys[api]}")

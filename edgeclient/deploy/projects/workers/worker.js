@@ -175,7 +175,9 @@ async function forward(request, env, ctx, question, anthropic, began) {
   const { pathname, search } = new URL(request.url);
   const origin = anthropic ? (env.ANTHROPIC_ORIGIN ?? "https://api.anthropic.com") : (env.OPENAI_ORIGIN ?? "https://api.openai.com");
   const headers = new Headers([...request.headers].filter(([name]) => !NOT_FORWARDED.test(name)));
-  headers.set(...(anthropic ? ["x-api-key", env[secret]] : ["authorization", `Bearer ${env[secret]}`]));
+  // Anthropic takes its key in either header: it goes where the SDK has put the token.
+  const inBearer = !anthropic || request.headers.has("authorization");
+  headers.set(...(inBearer ? ["authorization", `Bearer ${env[secret]}`] : ["x-api-key", env[secret]]));
   headers.set("accept-encoding", "identity");
   const asked = Date.now();
   const came = await fetch(origin.replace(/\/+$/, "") + pathname + search, { method: request.method, headers, body: question.body, redirect: "manual" });
