@@ -174,6 +174,9 @@ def test_anthropics_key_goes_where_the_token_was(pop: Pop, lab: Lab, header: str
     got = _headers(lab.recorded("origin")[-1])
     assert got[header] == bearer + KEYS["ANTHROPIC_API_KEY"]
     assert len({"authorization", "x-api-key"} & set(got)) == 1
+    assert httpx.post(f"{pop.url}/v1/chat/completions", headers={header: sent[header]}, json=body).status_code == 200
+    got = _headers(lab.recorded("origin")[-1])
+    assert got["authorization"] == f"Bearer {KEYS['OPENAI_API_KEY']}" and "x-api-key" not in got
 
 
 def _headers(recorded: dict[str, Any]) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import openai
 import pytest
 import rigs
@@ -80,3 +82,17 @@ def test_a_stream_that_the_provider_gave_up_is_not_kept(tmp_path: Path, pop: Pop
             with urllib.request.urlopen(request, timeout=10) as response:
                 assert response.read() == events
         assert len(heard) == 2
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_an_answer_that_came_compressed_can_be_read(tmp_path: Path, pop: Pop, kind: str) -> None:
+    """Though it was not asked for."""
+    plain = b'{"id":"1"}' if kind == "application/json" else b"data: {}\n\ndata: [DONE]\n\n"
+    said = {"content-type": kind, "content-encoding": "gzip"}
+    with rigs.speaking(gzip.compress(plain), said) as (url, heard), rigs.run("workers", tmp_path, url) as running:
+        sent = {"authorization": f"Bearer {TOKENS['web']}"}
+        where = f"{running.url}/v1/chat/completions"
+        for accepts in ("gzip", "identity", "gzip"):
+            answer = httpx.post(where, json=ask("x"), headers={**sent, "accept-encoding": accepts})
+            assert answer.content == plain
+    assert len(heard) == 1
