@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from edgeclient import deploy
 from edgeclient.cli import main
+
+if sys.version_info >= (3, 11):
+    import tomllib as toml
+else:
+    import tomli as toml
 
 ALL = sorted(deploy.PROJECTS)
 
@@ -77,3 +85,15 @@ def test_an_unknown_project_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert left.value.code == 2 and "invalid choice: 'heroku'" in capsys.readouterr().err
     with pytest.raises(deploy.DeployError, match="there is no project 'heroku'; known: "):
         deploy.write("heroku", Path("pop"))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_its_settings_can_be_read(name: str) -> None:
+    deploy.write(name, Path("pop"))
+    for path in Path("pop").iterdir():
+        if path.suffix == ".toml":
+            assert toml.loads(path.read_text("utf-8"))
+        elif path.suffix == ".json":
+            assert json.loads(path.read_text("utf-8"))
+        elif path.suffix == ".sh":
+            subprocess.run(["sh", "-n", str(path)], check=True)

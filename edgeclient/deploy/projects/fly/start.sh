@@ -1,6 +1,6 @@
 #!/bin/sh
 # Turns the environment into nginx's configuration, checks it, and becomes nginx. What may be set is in README.md.
-set -eu
+set -euf
 umask 077
 
 fail() {
