@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -204,11 +205,15 @@ def _await(url: str, child: subprocess.Popen[bytes], folder: Path) -> None:
 
 @contextlib.contextmanager
 def speaking(
-    body: bytes, headers: Mapping[str, str] = _STREAM, *, gate: threading.Event | None = None
+    body: bytes,
+    headers: Mapping[str, str] = _STREAM,
+    *,
+    gate: threading.Event | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[tuple[str, list[str]]]:
     """An origin that answers every POST with this: its url, and the paths that it heard.
 
-    With a `gate`, the body's second half is sent when that is set.
+    With a `gate`, the body's second half is sent when that is set. With `tls` it is `https://localhost`.
     """
     heard: list[str] = []
 
@@ -232,10 +237,13 @@ def speaking(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    where = "http://127.0.0.1" if tls is None else "https://localhost"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", heard
+        yield f"{where}:{server.server_address[1]}", heard
     finally:
         server.shutdown()
         server.server_close()

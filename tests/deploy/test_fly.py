@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx
 import openai
 import pytest
 import rigs
+import trustme
 from rigs import KEYS, TOKENS, Pop
 from test_pops import ask, chat, fresh
 
@@ -140,3 +142,20 @@ def test_without_time_to_live_nothing_is_kept(lab: Lab, tmp_path: Path, pop: Pop
     ):
         question = fresh()
         assert [chat(client, question).headers["cache-status"] for _ in range(2)] == ["edge-pop; fwd=bypass"] * 2
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted", "status"), [("localhost", True, 200), ("localhost", False, 502), ("elsewhere", True, 502)]
+)
+def test_the_providers_certificate_is_checked(tmp_path: Path, pop: Pop, host: str, trusted: bool, status: int) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(tls)
+    (authority if trusted else stranger).cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with (
+        rigs.speaking(b'{"id":"1"}', {"content-type": "application/json"}, tls=tls) as (url, heard),
+        rigs.run("fly", tmp_path / "pop", url, CA_FILE=str(tmp_path / "ca.pem")) as running,
+    ):
+        sent = {"authorization": f"Bearer {TOKENS['web']}"}
+        answer = httpx.post(f"{running.url}/v1/chat/completions", json=ask("x"), headers=sent)
+    assert answer.status_code == status and len(heard) == (status == 200)

@@ -15,6 +15,7 @@ as=${RUN_AS:-www-data}
 ttl=${CACHE_TTL_S:-3600}
 epoch=${CACHE_EPOCH:-1}
 renew=${RESOLVE_EVERY_S:-600}
+authorities=${CA_FILE:-/etc/ssl/certs/ca-certificates.crt}
 mkdir -p "$run" "$kept"
 chmod 755 "$run"
 
@@ -85,6 +86,7 @@ cd "$run"
     printf 'map "" $answers { default "%s"; }\n' "$zone"
     printf 'proxy_cache_path %s levels=1:2 keys_zone=answers:16m max_size=%s inactive=%ss use_temp_path=off;\n' \
         "$kept" "${CACHE_SIZE:-1g}" "$((ttl > 0 ? ttl : 1))"
+    printf 'proxy_ssl_trusted_certificate %s;\n' "$authorities"
     origin OPENAI_ORIGIN "${OPENAI_ORIGIN:-https://api.openai.com}"
     printf 'upstream openai { server %s:%s max_fails=0; keepalive 64; keepalive_timeout 50s; }\n' "$name" "$port"
     o_scheme=$scheme o_host=$host o_name=$name
