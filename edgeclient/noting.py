@@ -32,6 +32,7 @@ class Notes:
     attempts: int = 0  # requests this call sent
     tried: tuple[Attempt, ...] = ()  # those requests, in order
     cache: str = "off"  # hit | miss | bypass | off
+    upstream_cache: str = ""  # hit | miss, where a cache beyond this one says so: a PoP's, a gateway's
     key: str = ""  # of the exact cache; safe to log
     age_s: float | None = None  # how old a hit is
     ttl_s: float | None = None  # how long a hit, or the stored answer, stays fresh

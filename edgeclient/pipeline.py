@@ -22,6 +22,7 @@ from .cache.tee import Tee
 from .dialects import dialect_of
 from .errors import RouteError
 from .noting import Notes
+from .pops.cache_status import cache_of
 from .pops.hedging import Hedging
 from .pops.identity import pop_of
 from .pops.memory import Memory
@@ -424,6 +425,7 @@ def _notes(
         attempts=len(trace.tried),
         tried=tuple(trace.tried),
         cache=cache,
+        upstream_cache=cache_of(reply.headers) if reply is not None else "",
         key=call.key,
         rtt_ms=None if rtt_s is None else rtt_s * 1e3,
         took_ms=(rt.now() - began) * 1e3,

@@ -24,6 +24,7 @@ LAYERS: list[list[set[str]]] = [
     [{"default"}],
     [{"openai"}, {"anthropic"}, {"transports"}, {"lab"}],
     [{"__init__"}],  # the public names; below it nobody imports the package itself
+    [{"deploy"}],
     [{"cli"}],
 ]
 EXCEPTIONS = {
@@ -55,6 +56,7 @@ POLICIES = (
             "refusals",
             "memory",
             "wake",
+            "cache_status",
         )
     ]
     + ["dialects", "routing", "attempts", "pipeline"]

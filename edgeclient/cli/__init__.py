@@ -24,6 +24,7 @@ edgeclient demo --live                   a few questions with your own settings 
 edgeclient probe                         where your endpoints are, measured now; no key is sent, nothing is spent
 edgeclient models gpt-4o                 what is known of a model: where it runs, under which names, when it ends
 edgeclient systems                       the products that an endpoint may be named after
+edgeclient deploy workers my-pop         a project that makes a PoP of your own: tokens, cache, forwarding at the edge
 """
 
 
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     from ..lab import LabError
 
-    commands = {"demo": _demo, "models": _models, "probe": _probe, "systems": _systems}
+    commands = {"demo": _demo, "deploy": _deploy, "models": _models, "probe": _probe, "systems": _systems}
     try:
         return commands[arguments.command](arguments)
     except (EdgeError, LabError, _CannotError) as error:
@@ -112,6 +113,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     systems.add_argument("name", nargs="?", default="", metavar="NAME", help="one product")
     systems.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    deploy = commands.add_parser(
+        "deploy",
+        help="write a project that makes a PoP of your own",
+        description="Writes a ready project into DIR: at the edge it checks a token, answers what it has answered before and "
+        "passes the rest on, as it streams, with a provider's key that clients never see. Its README has the vendor's own "
+        "command that deploys it. Nothing is sent.",
+    )
+    deploy.add_argument("project", choices=("workers", "fly", "lambda-edge"), help="whose edge it is for")
+    deploy.add_argument(
+        "folder", type=Path, metavar="DIR", help="where it goes: a folder that is empty or not there yet"
+    )
+    deploy.add_argument(
+        "--force", action="store_true", help="write over the project's files in a folder that is not empty"
+    )
     return parser
 
 
@@ -186,3 +201,9 @@ def _show(arguments: argparse.Namespace) -> Show:
     except ImportError:
         raise _CannotError("the live display needs rich: pip install 'edgeclient[cli]', or say --plain") from None
     return RichShow()
+
+
+def _deploy(arguments: argparse.Namespace) -> int:
+    from . import deploying
+
+    return deploying.run(arguments.project, arguments.folder, force=arguments.force)

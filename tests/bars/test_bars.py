@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import runtimes
 
 from edgeclient.lab import best_mode
 
@@ -37,3 +38,11 @@ def test_no_call_fails_in_twenty_kills_with_two_hundred_calls_under_way():
 @pytest.mark.skipif(best_mode()[0] != "tun" and not os.environ.get("CI"), reason=best_mode()[1])
 def test_calls_go_to_the_nearest_pop_and_leave_it_when_it_is_no_longer_near():
     run("nearest.py", "--calls", "60")
+
+
+def test_pops_of_ones_own_cost_little_and_refuse_strangers():
+    if missing := [
+        str(place) for place in (runtimes.workerd(), runtimes.nginx(), runtimes.awslambdaric()) if not place.exists()
+    ]:
+        pytest.skip(f"no {missing}: run python tests/deploy/runtimes.py")
+    run("pops_of_ones_own.py", "--calls", "60")
