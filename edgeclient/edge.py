@@ -212,7 +212,7 @@ class Edge:
         self.prober.after_fork()
         if self._watchdog is not None:
             self._watchdog.after_fork()
-        if isinstance(edge.store, MemoryStore):
+        if edge.store is not None:
             edge.store.after_fork()
 
     def _client(self, module: str, name: str) -> Any:
