@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from .cache.flights import Flight, Flights
 from .cache.semantic import NoMatch
+from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
+from .errors import SettingsError
 from .http import families, sockets
 from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
@@ -24,7 +26,7 @@ from .pops.hedging import Hedging
 from .pops.prober import Prober
 from .pops.selector import Selector
 from .pops.track import EndpointStatus
-from .settings import load, normal
+from .settings import load, normal, source_of
 from .telemetry.events import Event, Hook, Telemetry
 
 if TYPE_CHECKING:
@@ -47,8 +49,8 @@ class Status:
     """What an edge knows at one moment.
 
     `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, broken streams, hedges, and calls for retired
-    models and for ending models (within 30 days). `cache_entries`: held in memory; one past its time counts until it is
-    asked for or pushed out.
+    models and for ending models (within 30 days). `cache_entries`: held in memory, or in the file that `Cache(store=...)`
+    names; one past its time counts until it is asked for, swept or pushed out. What a server holds is not counted.
     """
 
     endpoints: tuple[EndpointStatus, ...]
@@ -98,16 +100,17 @@ class Edge:
         }
         self.settings, endpoints_now = load(said)
         rng = random.Random()
+        telemetry = Telemetry(hooks)
         cache_on, hedge = self.settings.cache.mode != "off", self.settings.hedge
         self.policies = Policies(
             settings=self.settings,
             endpoints=endpoints_now,
             origins=frozenset(map(normal, self.settings.origins)),
             selector=Selector(endpoints_now, rng, probing=self.settings.probe),
-            store=MemoryStore(self.settings.cache.max_bytes) if cache_on else None,
+            store=self._store(said, telemetry) if cache_on else None,
             flights=Flights(),
             semantic=NoMatch(),
-            telemetry=Telemetry(hooks),
+            telemetry=telemetry,
             hedging=Hedging(hedge.share, hedge.central_an_hour) if hedge is not None else None,
         )
         self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt)
@@ -178,13 +181,17 @@ class Edge:
         return self.status().endpoints
 
     def clear_cache(self) -> None:
-        """Forget every stored answer."""
+        """Forget every stored answer, for all who share the store. Raises `StoreError` where that did not succeed."""
         if self.policies.store is not None:
             self.policies.store.clear()
 
     def close(self) -> None:
-        """Forget the stored answers. Clients stay usable and are closed on their own; an edge holds no connection."""
-        self.clear_cache()
+        """Forget the answers in memory, and let go of the file or server that keeps them, when all is written there.
+
+        Clients stay usable and are closed on their own; what they need is opened again.
+        """
+        if self.policies.store is not None:
+            self.policies.store.close()
 
     def __enter__(self) -> Edge:
         return self
@@ -214,6 +221,16 @@ class Edge:
             self._watchdog.after_fork()
         if edge.store is not None:
             edge.store.after_fork()
+
+    def _store(self, said: dict[str, Any], telemetry: Telemetry) -> Store:
+        if self.settings.cache.store == "memory":
+            return MemoryStore(self.settings.cache.max_bytes)
+        from .cache.stores.opening import open_store  # what files and servers need is imported by those who have them
+
+        try:
+            return open_store(self.settings.cache, telemetry.mishap)
+        except SettingsError as error:
+            raise SettingsError(f"{source_of('cache', said)}: {error}") from None
 
     def _client(self, module: str, name: str) -> Any:
         if name not in self._bound:

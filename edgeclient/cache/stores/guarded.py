@@ -5,7 +5,9 @@ Asks the monotonic clock and waits; reading and writing themselves are the backe
 
 from __future__ import annotations
 
+import atexit
 import time
+import weakref
 from collections.abc import Callable
 
 from ...errors import StoreError
@@ -35,6 +37,7 @@ class Guarded:
         self._reader, self._writer = Reader(backend.load), Writer(self._write)
         self._reads, self._writes = Breaker(), Breaker()
         self._latest = 0.0
+        _all.add(self)
 
     # -- loading
 
@@ -173,6 +176,17 @@ class Guarded:
         if now < self._latest - _JITTER_S:
             self._writer.put("", None, now)
         self._latest = now
+
+
+_all: weakref.WeakSet[Guarded] = weakref.WeakSet()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """A script that asks one question and ends shall find the answer the next time."""
+    until = time.monotonic() + _FLUSH_S
+    for guarded in list(_all):
+        guarded.flush(max(0.0, until - time.monotonic()))
 
 
 def _alive(entry: Entry | None, now: float) -> Entry | None:
