@@ -152,9 +152,9 @@ class Guarded:
             self._mishap("cache usage", error)
             return 0, 0
 
-    def flush(self, longest_s: float = _FLUSH_S) -> bool:
-        """Wait until all is written that was saved; False when that took too long."""
-        return self._writer.flush(longest_s)
+    def flush(self, longest_s: float | None = None) -> bool:
+        """Wait until all is written that was saved, a second if nothing else is said; False when that took longer."""
+        return self._writer.flush(_FLUSH_S if longest_s is None else longest_s)
 
     def close(self) -> None:
         if not self.flush():
