@@ -52,7 +52,7 @@ def sqlite_store(
     """A store on a file. Its budget is generous: what is not about time should not depend on a busy machine."""
     backend = SqliteBackend(str(path), max_bytes=max_bytes, budget_s=budget_s)
     backend.check()
-    return Guarded(backend, budget_s=budget_s, mishap=mishaps or Mishaps(), clock=clock or Clock())
+    return Guarded(backend, budget_s=budget_s, mishap=Mishaps() if mishaps is None else mishaps, clock=clock or Clock())
 
 
 def redis_store(
@@ -60,4 +60,4 @@ def redis_store(
 ) -> Guarded:
     """A store on a server of this machine."""
     backend = RedisBackend(Address("127.0.0.1", port, **said))
-    return Guarded(backend, budget_s=budget_s, mishap=mishaps or Mishaps(), clock=clock or Clock())
+    return Guarded(backend, budget_s=budget_s, mishap=Mishaps() if mishaps is None else mishaps, clock=clock or Clock())

@@ -105,7 +105,7 @@ def test_what_names_no_store(store: str, said: str, monkeypatch: pytest.MonkeyPa
         (lambda folder: folder, "not one that edgeclient made"),
         (lambda folder: _written(folder / "notes.txt", b"my notes"), "not one that edgeclient made"),
         (
-            lambda folder: _written(folder / "other.db", b"SQLite format 3\0" + bytes(4080)),
+            lambda folder: _written(folder / "other.db", b"SQLite format 3\0" + bytes(8176)),
             "not one that edgeclient made",
         ),
     ],

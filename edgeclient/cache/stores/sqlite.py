@@ -80,7 +80,7 @@ class SqliteBackend:
         with self._writing as db:
             with _transaction(db):
                 db.execute("DELETE FROM entries")
-            db.execute("PRAGMA incremental_vacuum").fetchall()
+            db.executescript("PRAGMA incremental_vacuum")  # `execute` would do one step of it
 
     def usage(self) -> tuple[int, int]:
         with self._writing as db:
@@ -257,12 +257,13 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 
 def _ours(path: str) -> bool:
-    """True for a file that this library made, whole or not, and for an empty one."""
+    """True for a file that this library made, whole or not, and for one without a table: it may be half made."""
     try:
         with open(path, "rb") as file:
-            head = file.read(100)
+            head = file.read(_PAGE + 1)
     except OSError:
         return False
     if len(head) < 100:
         return _HEADER.startswith(head[:16])
-    return head.startswith(_HEADER) and int.from_bytes(head[68:72], "big") == APPLICATION
+    application = int.from_bytes(head[68:72], "big")
+    return head.startswith(_HEADER) and (application == APPLICATION or (application == 0 and len(head) <= _PAGE))
