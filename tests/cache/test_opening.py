@@ -15,6 +15,8 @@ from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.cache.stores.opening import open_store
 from edgeclient.cache.stores.redis import Address
 
+pytest.importorskip("redis")
+
 SECRET = "s3cr3t"
 
 
