@@ -52,7 +52,8 @@ def entry(n: int) -> Entry:
 def below(where: str, **said: Any) -> Guarded:
     """The store itself, without the layer of memory above it."""
     found = open_store(Cache("exact", store=where, **said), lambda what, error: None)
-    assert isinstance(found, Layered) and isinstance(found._below, Guarded)
+    assert isinstance(found, Layered)
+    assert isinstance(found._below, Guarded)
     return found._below
 
 
@@ -79,7 +80,9 @@ def timed(load: Callable[[str], object], keys: list[str]) -> dict[str, float]:
 
 def hits(where: str, url: str, rounds: int, calls: int) -> dict[str, float]:
     """A hit through the SDK, from this store alone, beside the plain SDK over a transport that answers at once."""
-    edge = Edge(endpoints=[Endpoint(url, key="passthrough")], cache=Cache("exact", store=where, max_bytes=1, budget_s=1.0))
+    edge = Edge(
+        endpoints=[Endpoint(url, key="passthrough")], cache=Cache("exact", store=where, max_bytes=1, budget_s=1.0)
+    )
     loop = asyncio.new_event_loop()
     floor = {"api_key": "k"}
     sync = overhead.compare(
