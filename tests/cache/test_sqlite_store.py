@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -146,6 +148,41 @@ def test_a_forked_child_has_a_store_of_its_own(case: Case) -> None:
         os._exit(0 if good and case.found("b") else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert case.found("a", "b") == ["a", "b"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_child_that_was_forked_while_threads_read_and_write_does_not_hang(case: Case) -> None:
+    """SQLite has mutexes of its own. Without a pause at the fork, one child in twelve hung."""
+    over = threading.Event()
+
+    def use(save: bool) -> None:
+        for n in itertools.count():
+            key = f"{n % 5000:032x}"
+            if save and not case.store.save(entry(key, body=3000), 1.0):
+                case.store.flush(20.0)
+            elif not save:
+                case.store.load(key, 1.0)
+            if over.is_set():
+                return
+
+    threads = [threading.Thread(target=use, args=(save,)) for save in (True, False)]
+    for thread in threads:
+        thread.start()
+    ended = []
+    for _ in range(40):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            case.store.after_fork()
+            case.store.load("0" * 32, 1.0)
+            case.store.save(entry("x"), 1.0)
+            os._exit(0 if case.store.flush(19.0) else 1)
+        ended.append(os.waitpid(child, 0)[1])
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert ended == [0] * 40
 
 
 def test_a_script_that_ends_has_written_what_it_saved(case: Case) -> None:

@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 
 from ...errors import StoreError
@@ -107,6 +108,8 @@ class _Connection:
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None  # device and inode of what is open
+        self._kept_out = False
+        _all.add(self)
 
     def __enter__(self) -> sqlite3.Connection:
         if not self._lock.acquire(timeout=self._longest_s):
@@ -131,8 +134,17 @@ class _Connection:
         with self._lock:
             self._let_go()
 
+    def before_fork(self) -> None:
+        """Let no thread be inside of SQLite at the moment of a fork: a mutex of its own would stay locked in the child."""
+        self._kept_out = self._lock.acquire(timeout=2 * _WRITE_S)
+
+    def after_fork_in_parent(self) -> None:
+        if self._kept_out:
+            self._kept_out = False
+            self._lock.release()
+
     def after_fork(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._kept_out = threading.Lock(), False
         if self._db is not None:
             _left_behind.append(self._db)
         self._db = None
@@ -154,6 +166,28 @@ class _Connection:
             for suffix in ("-wal", "-shm", ""):  # in this order: another process that opens it now finds no alien WAL
                 with contextlib.suppress(OSError):
                     os.unlink(self._path + suffix)
+
+
+_all: weakref.WeakSet[_Connection] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for connection in list(_all):
+        connection.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for connection in list(_all):
+        connection.after_fork_in_parent()
+
+
+def _after_fork() -> None:
+    for connection in list(_all):
+        connection.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
 
 
 def _open(path: str, busy_s: float) -> sqlite3.Connection:
