@@ -99,7 +99,8 @@ class Cache:
     """The answer cache. `mode`: "off", "exact" or "semantic"; `ttl_s`: seconds an answer is fresh; `max_bytes`: of memory.
 
     `store`: where answers are kept besides: "memory" (nowhere else), "sqlite" (a file in the user's cache directory),
-    "sqlite:PATH", "redis://USER:PASSWORD@HOST:PORT/DB" ("rediss://" over TLS), or "env:NAME", a variable that says it.
+    "sqlite:PATH", "redis://USER:PASSWORD@HOST:PORT/DB" ("rediss://" over TLS; "redis+sentinel://HOST,HOST/SERVICE",
+    "redis+cluster://HOST,HOST"), or "env:NAME", a variable that says it.
     `budget_s`: longest wait for a file or a server, then it is a miss; by default 0.005 for a file and 0.025 for a server.
     `file_bytes`: of the SQLite file, whose oldest answers go first.
     """

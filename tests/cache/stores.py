@@ -56,8 +56,14 @@ def sqlite_store(
 
 
 def redis_store(
-    port: int, mishaps: Mishaps | None = None, *, budget_s: float = 10.0, clock: Clock | None = None, **said: str
+    port: int | Address,
+    mishaps: Mishaps | None = None,
+    *,
+    budget_s: float = 10.0,
+    clock: Clock | None = None,
+    **said: str,
 ) -> Guarded:
-    """A store on a server of this machine."""
-    backend = RedisBackend(Address("127.0.0.1", port, **said))
+    """A store on a server of this machine, or at an address."""
+    address = port if isinstance(port, Address) else Address((("127.0.0.1", port),), **said)
+    backend = RedisBackend(address)
     return Guarded(backend, budget_s=budget_s, mishap=Mishaps() if mishaps is None else mishaps, clock=clock or Clock())

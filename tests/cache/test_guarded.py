@@ -293,12 +293,11 @@ def test_close_writes_what_waits_but_not_for_ever(held: Case, monkeypatch: pytes
 def test_threads_end_when_nothing_is_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "_IDLE_S", 0.01)
     monkeypatch.setattr("edgeclient.cache.stores.reader._IDLE_S", 0.01)
-    case = Case()
+    case, others = Case(), set(threading.enumerate())
     for n in range(3):
         case.store.save(entry(str(n)), 1.0)
         case.store.load("other", 1.0)
-        for thread in threading.enumerate():
-            if thread.name.startswith("edgeclient-cache"):
-                thread.join(PATIENCE_S)
+        for thread in set(threading.enumerate()) - others:
+            thread.join(PATIENCE_S)
         assert not case.store._writer._running and not case.store._reader._running
     assert len(case.fake.kept) == 3

@@ -48,11 +48,15 @@ def test_sqlite_alone_is_a_file_in_the_users_cache(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("url", "address"),
     [
-        ("redis://h", Address("h")),
-        ("redis://h:7/3", Address("h", 7, 3)),
-        ("redis://:pw@h", Address("h", password="pw")),
-        ("rediss://me:p%40w@h:1", Address("h", 1, username="me", password="p@w", tls=True)),
-        ("valkey://[::1]:7/", Address("::1", 7)),
+        ("redis://h", Address((("h", 6379),))),
+        ("redis://h:7/3", Address((("h", 7),), 3)),
+        ("redis://:pw@h", Address((("h", 6379),), password="pw")),
+        ("rediss://me:p%40w@h:1", Address((("h", 1),), username="me", password="p@w", tls=True)),
+        ("valkey://[::1]:7/", Address((("::1", 7),))),
+        ("redis+sentinel://a,b:7/main", Address((("a", 26379), ("b", 7)), service="main")),
+        ("rediss+sentinel://:pw@a/main/2", Address((("a", 26379),), 2, password="pw", tls=True, service="main")),
+        ("redis+cluster://a:1,b:2", Address((("a", 1), ("b", 2)), cluster=True)),
+        ("valkeys+cluster://a", Address((("a", 6379),), tls=True, cluster=True)),
     ],
 )
 def test_a_servers_address(url: str, address: Address) -> None:
@@ -86,6 +90,11 @@ def test_budgets_have_defaults_and_can_be_set(tmp_path: Path) -> None:
         ("redis://h:port", "give redis://HOST"),
         ("redis://h:99999", "give redis://HOST"),
         ("redis://h/one", "number of a database"),
+        ("redis://a,b", "only a cluster or Sentinels have several hosts"),
+        ("redis+cluster://a/1", "a cluster has no numbered databases"),
+        ("redis+sentinel://a", "give the name of the service"),
+        ("redis://h/main/1", "give the name of the service"),
+        ("redis+proxy://h", "give 'memory'"),
         (f"redis://h?password={SECRET}", "is 'redis://h\\?...'; give redis://HOST"),
         (f"redis://:{SECRET}@h:port", r"is 'redis://\*\*\*@h:port'"),
         (f"redis:/me:{SECRET}@h", r"is 'redis:/\*\*\*@h'"),

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from pipeline.scripted import A, Run, both_ways, ok, policies, request
 from pipeline.test_pipeline import ask
-from servers import Server, running
+from servers import Server, clustered, replicated, running, until
 from stores import Clock, Mishaps, entry, redis_store
 
 from edgeclient.cache.stores import redis as module
 from edgeclient.cache.stores import wire
 from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores.redis import Address
 
 pytest.importorskip("redis")
 
@@ -27,7 +28,7 @@ QUESTIONS = [f"{n}?" for n in range(20)]
 class Case:
     """Calls through the pipeline, over a store on a server. Its breakers' clock stands still unless a test moves it."""
 
-    def __init__(self, port: int, run: Run, **said: str) -> None:
+    def __init__(self, port: int | Address, run: Run, **said: str) -> None:
         self.mishaps, self.clock, self.run = Mishaps(), Clock(), run
         self.store: Guarded = redis_store(port, self.mishaps, budget_s=PATIENCE_S, clock=self.clock, **said)
         self.edge = policies(A, store=self.store)
@@ -277,6 +278,45 @@ def test_values_of_somebody_else_are_misses(server: Server, run: Run) -> None:
     assert case.calls("a?") == ["miss"]
     assert case.mishaps["damaged cache entry"] == 3 and case.mishaps["cache entry of a newer version"] == 1
     case.store.close()
+
+
+# -- several servers
+
+
+@both_ways
+def test_sentinels_name_the_primary_and_the_next_one(tmp_path: Path, run: Run) -> None:
+    with replicated(tmp_path) as (primary, replica, sentinel):
+        case = Case(Address((("127.0.0.1", sentinel.port),), service="main"), run)
+        assert case.calls("a?") == ["miss"]
+        case.settle()
+        until(lambda: replica.tell("DBSIZE") == 2)
+        assert case.calls("a?") == ["hit"] and not case.mishaps
+        primary.kill()
+        assert case.calls(*QUESTIONS) == ["miss"] * 20
+        case.settle()
+        until(lambda: b"role:master" in replica.raw("INFO replication"))
+        until(lambda: f"\r\nport\r\n$5\r\n{replica.port}\r\n".encode() in sentinel.raw("SENTINEL master main"))
+        assert case.recovers() and case.calls("a?") == ["hit"]  # it was replicated
+        case.store.close()
+
+
+@both_ways
+def test_a_cluster_shares_the_entries_among_its_servers(tmp_path: Path, run: Run) -> None:
+    with clustered(tmp_path) as servers:
+        case = Case(Address((("127.0.0.1", servers[0].port),), cluster=True), run)
+        assert case.calls(*QUESTIONS) == ["miss"] * 20
+        case.settle()
+        assert case.calls(*QUESTIONS) == ["hit"] * 20 and not case.mishaps
+        held = [server.tell("DBSIZE") for server in servers]
+        assert sum(held) == 21 and 0 not in held
+        case.store.clear()
+        assert case.calls("0?") == ["miss"]
+        case.settle()
+        for server in servers:
+            server.kill()
+        assert case.calls(*QUESTIONS) == ["miss"] * 20
+        case.settle()
+        case.store.close()
 
 
 class _Line:

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import sys
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ...errors import SettingsError, StoreError
 from ...settings import Cache
@@ -17,11 +17,15 @@ from .backend import Backend, Mishap
 from .guarded import Guarded
 from .layered import Layered
 from .memory import MemoryStore
+from .redis import Address, RedisBackend
 
 FILE_BUDGET_S, SHARED_BUDGET_S = 0.005, 0.025
 FILE = "cache.sqlite3"
 _FORMS = "give 'memory', 'sqlite', 'sqlite:PATH', 'redis://HOST:PORT', 'rediss://...' (TLS), or 'env:NAME'"
-_REDIS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}  # scheme -> TLS
+_URLS = (
+    "give redis://HOST, redis://HOST:PORT/DB or redis://USER:PASSWORD@HOST, the password percent-encoded, and no query"
+)
+_REDIS = re.compile(r"(redis|valkey)(s?)(\+sentinel|\+cluster)?")  # scheme, TLS, kind
 
 
 def open_store(cache: Cache, mishap: Mishap) -> Store:
@@ -33,7 +37,7 @@ def open_store(cache: Cache, mishap: Mishap) -> Store:
     scheme, _, rest = said.partition(":")
     if scheme == "sqlite":
         default_s, backend = FILE_BUDGET_S, _sqlite(said, rest, cache)
-    elif scheme in _REDIS:
+    elif _REDIS.fullmatch(scheme):
         default_s, backend = SHARED_BUDGET_S, _redis(said)
     else:
         raise SettingsError(f"cache.store is {shown(said)!r}; {_FORMS}")
@@ -46,7 +50,7 @@ def shown(said: str) -> str:
     if said.startswith("sqlite"):
         return said
     where, query, _ = said.partition("?")
-    return re.sub(r"^(\w+:/*)?.*@", r"\1***@", where, flags=re.DOTALL) + ("?..." if query else "")
+    return re.sub(r"^([\w+]+:/*)?.*@", r"\1***@", where, flags=re.DOTALL) + ("?..." if query else "")
 
 
 def _said(store: str) -> str:
@@ -104,40 +108,51 @@ def _own_file() -> str:
 
 
 def _redis(said: str) -> Backend:
-    from .redis import Address, RedisBackend
-
     if importlib.util.find_spec("redis") is None:
         raise SettingsError(
             f'cache.store is {shown(said)!r}, and the package redis is missing; pip install "edgeclient[redis]"'
         )
-    parts, port = _parts(said)
-    number = parts.path.strip("/")
+    try:
+        return RedisBackend(_address(said))
+    except ValueError as error:
+        raise SettingsError(f"cache.store is {shown(said)!r}; {error}") from None
+
+
+def _address(said: str) -> Address:
+    """The address that a URL spells. Raises ValueError with what is wrong, and without what is secret."""
+    scheme, found, rest = said.partition("://")
+    kind = _REDIS.fullmatch(scheme)
+    where, _, path = rest.partition("/")
+    user, _, hosts = where.rpartition("@")
+    service, _, number = path.strip("/").rpartition("/")
+    if kind and kind[3] == "+sentinel" and not service:
+        service, number = number, ""
+    if kind is None or not found or "?" in said or "#" in said or "/" in user:
+        raise ValueError(_URLS)
     if number and not (number.isdecimal() and len(number) < 5):
-        raise SettingsError(
-            f"cache.store is {shown(said)!r}; behind the host comes the number of a database, or nothing"
-        )
-    return RedisBackend(
-        Address(
-            host=parts.hostname or "",
-            port=port,
-            db=int(number or 0),
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            tls=_REDIS[parts.scheme],
-        )
+        raise ValueError("behind the host comes the number of a database, or nothing")
+    if (kind[3] == "+sentinel") != bool(service):
+        raise ValueError("give the name of the service behind the Sentinels: redis+sentinel://HOST,HOST/SERVICE")
+    if (kind[3] == "+cluster" and number) or (not kind[3] and "," in hosts):
+        raise ValueError("only a cluster or Sentinels have several hosts, and a cluster has no numbered databases")
+    name, _, password = user.partition(":")
+    port = 26379 if service else 6379
+    return Address(
+        hosts=tuple(_host(host, port) for host in hosts.split(",")),
+        db=int(number or 0),
+        username=unquote(name) or None,
+        password=unquote(password) or None,
+        tls=bool(kind[2]),
+        service=service,
+        cluster=kind[3] == "+cluster",
     )
 
 
-def _parts(said: str) -> tuple[SplitResult, int]:
+def _host(said: str, port: int) -> tuple[str, int]:
     try:
-        parts = urlsplit(said)
-        port = parts.port or 6379
-        good = bool(parts.hostname) and said.startswith(f"{parts.scheme}://") and not parts.query and not parts.fragment
+        parts = urlsplit(f"//{said}")
+        if parts.hostname and not parts.path:
+            return parts.hostname, port if parts.port is None else parts.port
     except ValueError:
-        good = False
-    if not good:
-        raise SettingsError(
-            f"cache.store is {shown(said)!r}; give redis://HOST, redis://HOST:PORT/DB or redis://USER:PASSWORD@HOST, with "
-            "the password percent-encoded, and no query"
-        )
-    return parts, port
+        pass
+    raise ValueError(_URLS)

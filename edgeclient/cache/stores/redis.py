@@ -10,6 +10,7 @@ being made, which takes several round trips where a budget has room for one.
 
 from __future__ import annotations
 
+import importlib
 import secrets
 import threading
 from collections.abc import Sequence
@@ -26,18 +27,19 @@ _LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is, and who we are there."""
+    """Where a server is, and who we are there. With a `service` the hosts are Sentinels, who know where it is now."""
 
-    host: str
-    port: int = 6379
+    hosts: tuple[tuple[str, int], ...]
     db: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: bool = False
+    service: str = ""
+    cluster: bool = False
 
 
 class RedisBackend:
-    """A `Backend` on one server. Raises ImportError at construction when the `redis` package is missing."""
+    """A `Backend` on one server, on the one that Sentinels name, or on a cluster. Needs the `redis` package."""
 
     quick = False
 
@@ -50,12 +52,9 @@ class RedisBackend:
         self._generation: bytes | None = None
 
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
-        client = self._connected()
         for _ in range(2):  # the second time when the entries were cleared since the last one
             generation = self._generation
-            # One command, not a pipeline: it costs redis-py a third.
-            found: list[bytes | None]
-            self._generation, *found = client.mget([_GENERATION, *(_name(generation, key) for key in keys)])
+            self._generation, *found = self._get([_GENERATION, *(_name(generation, key) for key in keys)])
             if self._generation is None:
                 break
             if generation == self._generation:
@@ -87,11 +86,25 @@ class RedisBackend:
             client, self._client = self._client, None
         if client is not None:
             client.close()
-            client.connection_pool.disconnect()
+            if not self._address.cluster:
+                client.connection_pool.disconnect()
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()
         self._client = None
+
+    def _get(self, names: Sequence[str]) -> list[bytes | None]:
+        """What stands under each name: by one command, which costs redis-py a third of a pipeline; not so in a cluster."""
+        client = self._connected()
+        found: list[bytes | None]
+        if self._address.cluster:
+            pipe = client.pipeline(transaction=False)
+            for name in names:
+                pipe.get(name)
+            found = pipe.execute()
+        else:
+            found = client.mget(names)
+        return found
 
     def _begin(self, client: Any) -> bytes:
         """The generation of a server that has none yet, or whose generation we do not know."""
@@ -112,21 +125,30 @@ class RedisBackend:
         from redis.retry import Retry
 
         where = self._address
-        errors = (self._redis.exceptions.ConnectionError,)
+        # Once more for a connection that has gone stale; nothing else is tried again.
+        again = Retry(NoBackoff(), 1, supported_errors=(self._redis.exceptions.ConnectionError,))
+        times: dict[str, Any] = {
+            "socket_timeout": _LONGEST_S,
+            "socket_connect_timeout": _LONGEST_S,
+            "socket_keepalive": True,
+        }
         tls: dict[str, Any] = {"ssl": True, "ssl_check_hostname": True} if where.tls else {}
-        return self._redis.Redis(
-            host=where.host,
-            port=where.port,
-            db=where.db,
-            username=where.username,
-            password=where.password,
-            socket_timeout=_LONGEST_S,
-            socket_connect_timeout=_LONGEST_S,
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 1, supported_errors=errors),  # once, for a connection that has gone stale
-            protocol=2,
-            **tls,
-        )
+        said = {"username": where.username, "password": where.password, "retry": again, "protocol": 2, **times, **tls}
+        if where.service:
+            sentinels = _untyped("redis.sentinel").Sentinel(
+                where.hosts, sentinel_kwargs={**times, **tls}, db=where.db, **said
+            )
+            return sentinels.master_for(where.service)
+        if where.cluster:
+            cluster = _untyped("redis.cluster")
+            return cluster.RedisCluster(startup_nodes=[cluster.ClusterNode(*host) for host in where.hosts], **said)
+        ((host, port),) = where.hosts
+        return self._redis.Redis(host=host, port=port, db=where.db, **said)
+
+
+def _untyped(module: str) -> Any:
+    """A part of redis-py whose types are not all there."""
+    return importlib.import_module(module)
 
 
 def _name(generation: bytes | None, key: str) -> str:
