@@ -125,15 +125,14 @@ class RedisBackend:
         from redis.retry import Retry
 
         where = self._address
-        # Once more for a connection that has gone stale; nothing else is tried again.
-        again = Retry(NoBackoff(), 1, supported_errors=(self._redis.exceptions.ConnectionError,))
+        never = Retry(NoBackoff(), 0)  # the pool notices stale connections by itself; the rest is the breaker's
         times: dict[str, Any] = {
             "socket_timeout": _LONGEST_S,
             "socket_connect_timeout": _LONGEST_S,
             "socket_keepalive": True,
         }
         tls: dict[str, Any] = {"ssl": True, "ssl_check_hostname": True} if where.tls else {}
-        said = {"username": where.username, "password": where.password, "retry": again, "protocol": 2, **times, **tls}
+        said = {"username": where.username, "password": where.password, "retry": never, "protocol": 2, **times, **tls}
         if where.service:
             sentinels = _untyped("redis.sentinel").Sentinel(
                 where.hosts, sentinel_kwargs={**times, **tls}, db=where.db, **said
