@@ -134,6 +134,11 @@ class _Connection:
         with self._lock:
             self._let_go()
 
+    def __del__(self) -> None:
+        """An edge that is dropped and not closed warns of nothing."""
+        if self._db is not None:
+            self._db.close()
+
     def before_fork(self) -> None:
         """Let no thread be inside of SQLite at the moment of a fork: a mutex of its own would stay locked in the child."""
         self._kept_out = self._lock.acquire(timeout=2 * _WRITE_S)
