@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .errors import EdgeError, RouteError, SettingsError
+from .errors import EdgeError, RouteError, SettingsError, StoreError
 from .noting import Notes, notes
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ __all__ = [
     "RouteError",
     "SettingsError",
     "Status",
+    "StoreError",
     "anthropic",
     "notes",
     "openai",

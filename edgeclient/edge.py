@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from .cache.flights import Flight, Flights
 from .cache.semantic import NoMatch
+from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
+from .errors import SettingsError
 from .http import families, sockets
 from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
@@ -27,7 +29,7 @@ from .pops.prober import Prober
 from .pops.selector import Selector
 from .pops.track import EndpointStatus
 from .routing import presets
-from .settings import load, normal
+from .settings import load, normal, source_of
 from .surroundings import in_function
 from .telemetry.events import Event, Hook, Telemetry
 
@@ -51,8 +53,8 @@ class Status:
     """What an edge knows at one moment.
 
     `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, broken streams, hedges, and calls for retired
-    models and for ending models (within 30 days). `cache_entries`: held in memory; one past its time counts until it is
-    asked for or pushed out.
+    models and for ending models (within 30 days). `cache_entries`: held in memory, or in the file that `Cache(store=...)`
+    names; one past its time counts until it is asked for, swept or pushed out. What a server holds is not counted.
     """
 
     endpoints: tuple[EndpointStatus, ...]
@@ -112,7 +114,7 @@ class Edge:
             endpoints=endpoints_now,
             origins=frozenset(map(normal, self.settings.origins)),
             selector=selector,
-            store=MemoryStore(self.settings.cache.max_bytes) if cache_on else None,
+            store=self._store(said, telemetry) if cache_on else None,
             flights=Flights(),
             semantic=NoMatch(),
             telemetry=telemetry,
@@ -187,16 +189,17 @@ class Edge:
         return self.status().endpoints
 
     def clear_cache(self) -> None:
-        """Forget every stored answer."""
+        """Forget every stored answer, for all who share the store. Raises `StoreError` where that did not succeed."""
         if self.policies.store is not None:
             self.policies.store.clear()
 
     def close(self) -> None:
-        """Forget the stored answers, and write down round-trip times that are new (`remember`).
+        """Forget the answers in memory, let go of the file or server that keeps them, and write down round-trip times.
 
-        Clients stay usable and are closed on their own; an edge holds no connection.
+        Clients stay usable and are closed on their own; what they need is opened again.
         """
-        self.clear_cache()
+        if self.policies.store is not None:
+            self.policies.store.close()
         if self._memory is not None:
             self._memory.close()
 
@@ -228,8 +231,18 @@ class Edge:
             self._memory.after_fork()
         if self._watchdog is not None:
             self._watchdog.after_fork()
-        if isinstance(edge.store, MemoryStore):
+        if edge.store is not None:
             edge.store.after_fork()
+
+    def _store(self, said: dict[str, Any], telemetry: Telemetry) -> Store:
+        if self.settings.cache.store == "memory":
+            return MemoryStore(self.settings.cache.max_bytes)
+        from .cache.stores.opening import open_store  # what files and servers need is imported by those who have them
+
+        try:
+            return open_store(self.settings.cache, telemetry.mishap)
+        except SettingsError as error:
+            raise SettingsError(f"{source_of('cache', said)}: {error}") from None
 
     def _client(self, module: str, name: str) -> Any:
         if name not in self._bound:

@@ -14,3 +14,7 @@ class SettingsError(EdgeError, ValueError):
 class RouteError(EdgeError):
     """The settings forbid to send this call: no endpoint may take it (`origin="never"`), or its model has ended
     (`retired="raise"`)."""
+
+
+class StoreError(EdgeError):
+    """What keeps the cache's entries did not do as it was told. Raised by `Edge.clear_cache()`; no call ever raises it."""

@@ -289,7 +289,7 @@ async def _recall(call: Call, edge: Policies, rt: Runtime, began: float, *, coll
         return None
     try:
         entry = await rt.load(edge.store, call.key)
-        if entry is None or not policy.usable(entry, call, rt.now()):
+        if entry is None or not policy.usable(entry, call, rt.wall()):
             return None
         return _hit(call, entry, edge, rt, began, collapsed)
     except Exception as error:
@@ -302,7 +302,7 @@ def _alike(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply | Non
     if not call.key or not call.controls.lookup:
         return None
     try:
-        entry = edge.semantic.match(call, rt.now())
+        entry = edge.semantic.match(call, rt.wall())
         return _hit(call, entry, edge, rt, began, False) if entry is not None else None
     except Exception as error:
         edge.telemetry.mishap("semantic cache", error)
@@ -320,24 +320,24 @@ def _land(edge: Policies, flight: Flight | None, *, stored: bool) -> None:
 
 
 def _hit(call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, collapsed: bool) -> Reply:
-    body = policy.render(entry, call, rt.wall())
+    wall = rt.wall()
+    body = policy.render(entry, call, wall)
     kind = b"text/event-stream; charset=utf-8" if call.streamed else b"application/json"
-    now = rt.now()
     notes = Notes(
         route=call.route.value,
         endpoint=entry.endpoint,
         pop=entry.pop,
         cache="hit",
         key=call.key,
-        age_s=now - entry.stored_at,
-        ttl_s=entry.expires_at - now,
+        age_s=wall - entry.stored_at,
+        ttl_s=entry.expires_at - wall,
         collapsed=collapsed,
         original_id=entry.id,
-        took_ms=(now - began) * 1e3,
+        took_ms=(rt.now() - began) * 1e3,
         model=call.model,
         asked_model=call.asked_model,
     )
-    edge.telemetry.emit(Event(rt.wall(), call.model, notes, status=200))
+    edge.telemetry.emit(Event(wall, call.model, notes, status=200))
     return Reply(200, [(b"content-type", kind), *entry.headers], body, notes=notes)
 
 
@@ -358,14 +358,11 @@ async def _keep(
     if edge.store is None or not call.key or not call.controls.store:
         return False
     try:
-        entry = _entry(call, edge, reply, body, endpoint, pop, rt.now())
-        if entry is None:
-            return False
-        await rt.save(edge.store, entry)
+        entry = _entry(call, edge, reply, body, endpoint, pop, rt.wall())
+        return entry is not None and await rt.save(edge.store, entry)
     except Exception as error:
         edge.telemetry.mishap("cache save", error)
         return False
-    return True
 
 
 def _entry(
@@ -393,9 +390,8 @@ def _tee(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoi
         if body is None or not keeps or edge.store is None:
             return
         try:
-            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.now())
-            if entry is not None:
-                edge.store.save(entry, rt.now())
+            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
+            if entry is not None and edge.store.save(entry, entry.stored_at):
                 edge.telemetry.count("stored")
         except Exception as problem:
             edge.telemetry.mishap("cache save", problem)

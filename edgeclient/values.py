@@ -301,7 +301,7 @@ class Entry:
     has_usage: bool
     headers: tuple[tuple[bytes, bytes], ...]
     size: int
-    stored_at: float
+    stored_at: float  # wall-clock seconds: entries leave the process
     expires_at: float
     id: str = ""  # the provider's own id of the answer
     endpoint: str = ""

@@ -38,6 +38,7 @@ EXCEPTIONS = {
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
+    + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
     + [
         f"pops.{name}"
         for name in (

@@ -44,10 +44,14 @@ def entry_of(
 
 
 def usable(entry: Entry, call: Call, now: float) -> bool:
-    """True when the entry is fresh, young enough for this caller, and has all that this call asks for."""
+    """True when the entry is fresh, young enough for this caller, and has all that this call asks for.
+
+    `now` is wall-clock time, as all times of entries. An entry of the future was stored before the clock went back: how
+    old it is, nobody knows.
+    """
     age = now - entry.stored_at
     return (
-        now < entry.expires_at
+        entry.stored_at <= now < entry.expires_at
         and (call.controls.max_age_s is None or age <= call.controls.max_age_s)
         and call.dialect is not None
         and call.dialect.serves(entry.has_usage, call.body)

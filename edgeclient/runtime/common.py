@@ -39,10 +39,10 @@ class DoorRuntime:
         self.door = door
 
     async def load(self, store: Store, key: str) -> Entry | None:
-        return store.load(key, self.now())
+        return store.load(key, self.wall())
 
-    async def save(self, store: Store, entry: Entry) -> None:
-        store.save(entry, self.now())
+    async def save(self, store: Store, entry: Entry) -> bool:
+        return store.save(entry, self.wall())
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         return self.door.prober.start(due, learn)

@@ -60,9 +60,11 @@ class Runtime(Protocol):
     async def wait(self, flight: Flight, longest_s: float) -> bool:
         """Wait for a flight to land; True when its answer is in the cache now."""
 
-    async def load(self, store: Store, key: str) -> Entry | None: ...
+    async def load(self, store: Store, key: str) -> Entry | None:
+        """Ask a store, in the way that fits: one that waits is awaited by tasks, and blocks a thread."""
 
-    async def save(self, store: Store, entry: Entry) -> None: ...
+    async def save(self, store: Store, entry: Entry) -> bool:
+        """Give a store an entry; False when it did not take it. Never waits."""
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         """Measure endpoints beside this call; False when that cannot begin now. Never waits, never raises."""

@@ -6,8 +6,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..cache.flights import Flight
+from ..cache.stores import Store
+from ..cache.waiting import wait_async
 from ..http import families
-from ..values import Call, Endpoint, Reply
+from ..values import Call, Endpoint, Entry, Reply
 from .common import DoorRuntime, meaning, wanted_whole
 
 
@@ -64,35 +66,8 @@ class TaskRuntime(DoorRuntime):
         await reply.native.aclose()
 
     async def wait(self, flight: Flight, longest_s: float) -> bool:
-        import anyio
-
-        landed = anyio.Event()
-        on_loop = _thread_safe_call()
-        flight.when_landed(lambda: on_loop(landed.set))
-        with anyio.move_on_after(longest_s):
-            await landed.wait()
+        await wait_async(flight, longest_s)
         return flight.landed is True
 
-
-def _thread_safe_call() -> Callable[[Callable[[], object]], Any]:
-    """How to run a function on this task's event loop from any thread. A loop that has closed has nobody to wake."""
-    import sniffio
-
-    if sniffio.current_async_library() == "trio":
-        import trio
-
-        token = trio.lowlevel.current_trio_token()
-        return _ignoring(trio.RunFinishedError, token.run_sync_soon)
-    import asyncio
-
-    return _ignoring(RuntimeError, asyncio.get_running_loop().call_soon_threadsafe)
-
-
-def _ignoring(error: type[Exception], call: Callable[..., object]) -> Callable[[Callable[[], object]], Any]:
-    def run(function: Callable[[], object]) -> None:
-        try:
-            call(function)
-        except error:
-            pass
-
-    return run
+    async def load(self, store: Store, key: str) -> Entry | None:
+        return await store.load_async(key, self.wall()) if store.waits else store.load(key, self.wall())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..cache.flights import Flight
+from ..cache.waiting import wait
 from ..http import families
 from ..values import Call, Endpoint, Reply
 from .common import DoorRuntime, meaning, wanted_whole
@@ -67,9 +68,7 @@ class ThreadRuntime(DoorRuntime):
         reply.native.close()
 
     async def wait(self, flight: Flight, longest_s: float) -> bool:
-        landed = threading.Event()
-        flight.when_landed(landed.set)
-        landed.wait(longest_s)
+        wait(flight, longest_s)
         return flight.landed is True
 
 

@@ -153,10 +153,10 @@ class VirtualRuntime:
         return flight.landed is True
 
     async def load(self, store: Store, key: str) -> Entry | None:
-        return store.load(key, self._world.now)
+        return store.load(key, self.wall())
 
-    async def save(self, store: Store, entry: Entry) -> None:
-        store.save(entry, self._world.now)
+    async def save(self, store: Store, entry: Entry) -> bool:
+        return store.save(entry, self.wall())
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         for endpoint in due:

@@ -122,11 +122,11 @@ class Scripted:
 
     async def load(self, store: Store, key: str) -> Entry | None:
         await self._let_others()
-        return store.load(key, self.time)
+        return await store.load_async(key, self.wall()) if self.suspends else store.load(key, self.wall())
 
-    async def save(self, store: Store, entry: Entry) -> None:
+    async def save(self, store: Store, entry: Entry) -> bool:
         await self._let_others()
-        store.save(entry, self.time)
+        return store.save(entry, self.wall())
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         self.probed += [endpoint.name for endpoint in due]
@@ -160,17 +160,31 @@ both_ways = pytest.mark.parametrize("run", [Run(False), Run(True)], ids=["sync",
 class BrokenStore:
     """A store with which nothing works."""
 
+    waits = False
+
     def load(self, key: str, now: float) -> Entry | None:
         raise OSError("load is broken")
 
-    def save(self, entry: Entry, now: float) -> None:
+    async def load_async(self, key: str, now: float) -> Entry | None:
+        raise OSError("load is broken")
+
+    def save(self, entry: Entry, now: float) -> bool:
         raise OSError("save is broken")
+
+    def delete(self, key: str) -> None:
+        raise OSError("delete is broken")
 
     def clear(self) -> None:
         raise OSError("clear is broken")
 
     def usage(self) -> tuple[int, int]:
         raise OSError("usage is broken")
+
+    def close(self) -> None:
+        raise OSError("close is broken")
+
+    def after_fork(self) -> None:
+        raise OSError("after_fork is broken")
 
 
 def policies(

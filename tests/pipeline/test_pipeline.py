@@ -203,6 +203,17 @@ def test_an_answer_grows_old(run: Run) -> None:
 
 
 @both_ways
+def test_an_answer_does_not_live_longer_because_the_clock_went_back(run: Run) -> None:
+    edge, rt = policies(A, cache={"mode": "exact", "ttl_s": 60}), run.runtime(a=ok())
+    ask(run, rt, edge)
+    rt.time -= 3600
+    assert ask(run, rt, edge, request("Another?")).notes.cache == "miss"  # type: ignore[union-attr]
+    rt.time += 3610  # the hour has come again, and the first answer is an hour old
+    assert ask(run, rt, edge).notes.cache == "miss"  # type: ignore[union-attr]
+    assert rt.sent == ["a", "a", "a"]
+
+
+@both_ways
 @pytest.mark.parametrize(
     ("said", "later_s", "cache", "sent", "then_hit"),
     [

@@ -102,6 +102,7 @@ def test_a_call_without_a_dialect_stores_nothing() -> None:
     ("now", "max_age_s", "expected"),
     [
         (100.0, None, True),
+        (99.9, None, False),  # stored before the clock went back
         (159.9, None, True),
         (160.0, None, False),  # fresh until, and not at, its end
         (500.0, None, False),

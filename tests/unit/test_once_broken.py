@@ -262,7 +262,7 @@ def test_a_broken_entry_fails_no_call() -> None:
     edge, rt = policies(A), SYNC.runtime(a=answers())
     ask(SYNC, rt, edge)
     assert edge.store is not None
-    entry = edge.store.load(classify(request(), edge).key, rt.time)
+    entry = edge.store.load(classify(request(), edge).key, rt.wall())
     assert entry is not None
     edge.store.save(replace(entry, body=b'{"damaged'), rt.time)
     live = SYNC.runtime(a=Reply(200, EVENT_HEADERS, None, object()))

@@ -1,0 +1,45 @@
+"""What a store outside this process must be able to do. `Guarded` makes a `Store` of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+Mishap = Callable[[str, BaseException], None]  # counts something that failed beside calls
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a backend keeps: bytes that mean nothing to it, and their times in wall-clock seconds."""
+
+    key: str
+    data: bytes
+    stored_at: float
+    expires_at: float
+    ttl_s: float  # how much of its life was left when it was saved
+
+
+class Backend(Protocol):
+    """Blocking, and plain: raises whatever its library raises, and opens again by itself after a failure.
+
+    Guarantees: `write` writes each record wholly or not at all; what it has not understood is never given back as a
+    record's bytes of another key. `load` is called by any thread if `quick`, else by one at a time; the others by any.
+    """
+
+    quick: bool
+    """True when `load` takes microseconds, and ends within the budget by itself; then callers need no thread beside them."""
+
+    def load(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What is kept under each key."""
+
+    def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
+        """Delete these, save those, and sweep what has expired."""
+
+    def clear(self) -> None: ...
+
+    def usage(self) -> tuple[int, int]: ...
+
+    def close(self) -> None: ...
+
+    def after_fork(self) -> None: ...

@@ -1,0 +1,193 @@
+"""A store outside this process that can harm no call: a time budget for each load, breakers, writes off the call path.
+
+Asks the monotonic clock and waits; reading and writing themselves are the backend's, in threads of `Reader` and `Writer`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import time
+import weakref
+from collections.abc import Callable
+
+from ...errors import StoreError
+from ...values import Entry
+from ..waiting import wait, wait_async
+from . import wire
+from .backend import Backend, Mishap, Record
+from .breaker import Breaker
+from .reader import Question, Reader
+from .writer import Pending, Writer
+
+_FLUSH_S = 1.0
+_JITTER_S = 1.0
+
+
+class Guarded:
+    """A `Store` made of a `Backend`. Never raises but in `clear`: what goes wrong is a miss or a drop, and counted.
+
+    Reading and writing have a breaker each: a full disk keeps nobody from the entries that are there.
+    """
+
+    def __init__(
+        self, backend: Backend, *, budget_s: float, mishap: Mishap, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._backend, self._budget_s, self._mishap, self._clock = backend, budget_s, mishap, clock
+        self.waits = not backend.quick
+        self._reader, self._writer = Reader(backend.load), Writer(self._write)
+        self._reads, self._writes = Breaker(), Breaker()
+        self._latest = 0.0
+        _all.add(self)
+
+    # -- loading
+
+    def load(self, key: str, now: float) -> Entry | None:
+        self._look_at_clock(now)
+        pending = self._writer.pending(key)
+        if pending is not None:
+            return _alive(pending[0], now)
+        if not self._reads.allows(self._clock()):
+            return None
+        try:
+            if self._backend.quick:
+                return self._entry(key, self._backend.load((key,))[0], now)
+            question = self._reader.ask(key)
+            wait(question, self._budget_s)
+            return self._entry(key, self._answer(question), now)
+        except Exception as error:
+            self._not_loaded(error)
+            return None
+
+    async def load_async(self, key: str, now: float) -> Entry | None:
+        if self._backend.quick:
+            return self.load(key, now)  # a detour through a thread would take ten times as long
+        self._look_at_clock(now)
+        pending = self._writer.pending(key)
+        if pending is not None:
+            return _alive(pending[0], now)
+        if not self._reads.allows(self._clock()):
+            return None
+        try:
+            question = self._reader.ask(key)
+            await wait_async(question, self._budget_s)
+            return self._entry(key, self._answer(question), now)
+        except Exception as error:
+            self._not_loaded(error)
+            return None
+
+    def _answer(self, question: Question) -> bytes | None:
+        """What became of a question; an answer that came is taken, even when its waiter woke up late."""
+        if question.landed is None:
+            question.given_up = True
+            raise TimeoutError(f"no answer within {self._budget_s * 1e3:g} ms")
+        if isinstance(question.answer, BaseException):
+            raise question.answer
+        return question.answer
+
+    def _entry(self, key: str, data: bytes | None, now: float) -> Entry | None:
+        self._reads.succeeded()
+        if data is None:
+            return None
+        try:
+            return _alive(wire.decode(key, data), now)
+        except wire.Newer as error:
+            self._mishap("cache entry of a newer version", error)
+        except wire.Damaged as error:
+            self._mishap("damaged cache entry", error)
+            self._writer.put(key, None, now)
+        return None
+
+    def _not_loaded(self, error: Exception) -> None:
+        self._reads.failed(self._clock())
+        self._mishap("cache load timeout" if isinstance(error, TimeoutError) else "cache load", error)
+
+    # -- saving
+
+    def save(self, entry: Entry, now: float) -> bool:
+        self._look_at_clock(now)
+        taken = now < entry.expires_at and self._writes.closed(self._clock())
+        if taken and self._writer.put(entry.key, entry, now):
+            return True
+        self._mishap("cache save dropped", StoreError("the store does not take entries, or not as fast as they come"))
+        return False
+
+    def delete(self, key: str) -> None:
+        self._writer.put(key, None, self._latest)
+
+    def _write(self, batch: dict[str, Pending]) -> None:
+        if not self._writes.allows(self._clock()):
+            self._dropped(batch, StoreError("the store has failed just before"))
+            return
+        try:
+            saved = [
+                Record(key, wire.encode(entry), entry.stored_at, entry.expires_at, entry.expires_at - now)
+                for key, (entry, now) in batch.items()
+                if entry is not None
+            ]
+            self._backend.write(saved, [key for key, (entry, _) in batch.items() if entry is None], self._latest)
+            self._writes.succeeded()
+        except Exception as error:
+            self._writes.failed(self._clock())
+            self._mishap("cache write", error)
+            self._dropped(batch, error)
+
+    def _dropped(self, batch: dict[str, Pending], error: Exception) -> None:
+        for entry, _ in batch.values():
+            if entry is not None:
+                self._mishap("cache save dropped", error)
+
+    # -- the rest
+
+    def clear(self) -> None:
+        self._writer.forget()
+        try:
+            self._backend.clear()
+        except Exception as error:
+            raise StoreError(f"the cache was not cleared: {error!r}") from error
+
+    def usage(self) -> tuple[int, int]:
+        try:
+            return self._backend.usage()
+        except Exception as error:
+            self._mishap("cache usage", error)
+            return 0, 0
+
+    def flush(self, longest_s: float | None = None) -> bool:
+        """Wait until all is written that was saved, a second if nothing else is said; False when that took longer."""
+        return self._writer.flush(_FLUSH_S if longest_s is None else longest_s)
+
+    def close(self) -> None:
+        if not self.flush():
+            self._mishap("cache flush", TimeoutError(f"not all was written within {_FLUSH_S:g} s"))
+        try:
+            self._backend.close()
+        except Exception as error:
+            self._mishap("cache close", error)
+
+    def after_fork(self) -> None:
+        self._reader.after_fork()
+        self._writer.after_fork()
+        self._reads.after_fork()
+        self._writes.after_fork()
+        self._backend.after_fork()
+
+    def _look_at_clock(self, now: float) -> None:
+        """When the clock went back, let the backend forget what is of the future now: it would come to life again."""
+        if now < self._latest - _JITTER_S:
+            self._writer.put("", None, now)
+        self._latest = now
+
+
+_all: weakref.WeakSet[Guarded] = weakref.WeakSet()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """A script that asks one question and ends shall find the answer the next time."""
+    until = time.monotonic() + _FLUSH_S
+    for guarded in list(_all):
+        guarded.flush(max(0.0, until - time.monotonic()))
+
+
+def _alive(entry: Entry | None, now: float) -> Entry | None:
+    return entry if entry is not None and entry.stored_at <= now < entry.expires_at else None

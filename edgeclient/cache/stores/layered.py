@@ -1,0 +1,58 @@
+"""Two stores as one: what is near is asked first, and what is found below is put there for the rest of its life. Pure."""
+
+from __future__ import annotations
+
+from ...values import Entry
+from . import Store
+
+
+class Layered:
+    """Memory above a store that others share. An entry's times are its own, so it lives as long above as below.
+
+    What another process clears below may be answered from above until it expires.
+    """
+
+    def __init__(self, above: Store, below: Store) -> None:
+        self._above, self._below = above, below
+        self.waits = below.waits
+
+    def load(self, key: str, now: float) -> Entry | None:
+        entry = self._above.load(key, now)
+        if entry is None:
+            entry = self._below.load(key, now)
+            if entry is not None:
+                self._above.save(entry, now)
+        return entry
+
+    async def load_async(self, key: str, now: float) -> Entry | None:
+        entry = self._above.load(key, now)
+        if entry is None:
+            entry = await self._below.load_async(key, now)
+            if entry is not None:
+                self._above.save(entry, now)
+        return entry
+
+    def save(self, entry: Entry, now: float) -> bool:
+        above = self._above.save(entry, now)
+        return self._below.save(entry, now) or above
+
+    def delete(self, key: str) -> None:
+        self._above.delete(key)
+        self._below.delete(key)
+
+    def clear(self) -> None:
+        self._above.clear()
+        self._below.clear()
+
+    def usage(self) -> tuple[int, int]:
+        """Of the store below; of the one above where that cannot tell."""
+        below = self._below.usage()
+        return below if below[0] else self._above.usage()
+
+    def close(self) -> None:
+        self._above.close()
+        self._below.close()
+
+    def after_fork(self) -> None:
+        self._above.after_fork()
+        self._below.after_fork()

@@ -1,0 +1,158 @@
+"""Makes the store that the settings name. Reads the environment, makes files, and imports what a store needs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sqlite3
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ...errors import SettingsError, StoreError
+from ...settings import Cache
+from . import Store
+from .backend import Backend, Mishap
+from .guarded import Guarded
+from .layered import Layered
+from .memory import MemoryStore
+from .redis import Address, RedisBackend
+
+FILE_BUDGET_S, SHARED_BUDGET_S = 0.005, 0.025
+FILE = "cache.sqlite3"
+_FORMS = "give 'memory', 'sqlite', 'sqlite:PATH', 'redis://HOST:PORT', 'rediss://...' (TLS), or 'env:NAME'"
+_URLS = (
+    "give redis://HOST, redis://HOST:PORT/DB or redis://USER:PASSWORD@HOST, the password percent-encoded, and no query"
+)
+_REDIS = re.compile(r"(redis|valkey)(s?)(\+sentinel|\+cluster)?")  # scheme, TLS, kind
+
+
+def open_store(cache: Cache, mishap: Mishap) -> Store:
+    """The store that `cache.store` names, below a layer of memory. Raises `SettingsError`; connects to no server."""
+    said = _said(cache.store)
+    memory = MemoryStore(cache.max_bytes)
+    if said == "memory":
+        return memory
+    scheme, _, rest = said.partition(":")
+    if scheme == "sqlite":
+        default_s, backend = FILE_BUDGET_S, _sqlite(said, rest, cache)
+    elif _REDIS.fullmatch(scheme):
+        default_s, backend = SHARED_BUDGET_S, _redis(said)
+    else:
+        raise SettingsError(f"cache.store is {shown(said)!r}; {_FORMS}")
+    budget_s = default_s if cache.budget_s is None else cache.budget_s
+    return Layered(memory, Guarded(backend, budget_s=budget_s, mishap=mishap))
+
+
+def shown(said: str) -> str:
+    """The store as it may be shown: without a user's name and password, and without what stands behind a `?`."""
+    if said.startswith("sqlite"):
+        return said
+    where, query, _ = said.partition("?")
+    return re.sub(r"^([\w+]+:/*)?.*@", r"\1***@", where, flags=re.DOTALL) + ("?..." if query else "")
+
+
+def _said(store: str) -> str:
+    if not store.startswith("env:"):
+        return store
+    name = store.removeprefix("env:")
+    found = os.environ.get(name)
+    if not found:
+        raise SettingsError(f"cache.store is {store!r}, but the variable {name} is not set; set it")
+    return found
+
+
+def _sqlite(said: str, path: str, cache: Cache) -> Backend:
+    from .sqlite import SqliteBackend
+
+    if said == "sqlite":
+        path = _own_file()
+    if not path or path.startswith("//") or "\0" in path:
+        raise SettingsError(
+            f"cache.store is {said!r}; write the path behind the colon, as in 'sqlite:/var/tmp/answers.db'"
+        )
+    path = os.path.expanduser(path)
+    budget_s = FILE_BUDGET_S if cache.budget_s is None else cache.budget_s
+    backend = SqliteBackend(path, max_bytes=cache.file_bytes, budget_s=budget_s)
+    try:
+        backend.check()
+    except (OSError, StoreError, sqlite3.Error) as error:
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            return backend  # it is well, and somebody writes
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SettingsError(
+            f"cache.store is {said!r}: {path} cannot be used ({why}); name a file that this user may write, in a folder "
+            "that exists"
+        ) from None
+    return backend
+
+
+def _own_file() -> str:
+    """The file in the user's cache directory; its folder is made, for this user alone."""
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    folder = base / "edgeclient"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"cache.store is 'sqlite': {folder} cannot be made ({error.strerror}); say where, as in 'sqlite:PATH'"
+        ) from None
+    return str(folder / FILE)
+
+
+def _redis(said: str) -> Backend:
+    if importlib.util.find_spec("redis") is None:
+        raise SettingsError(
+            f'cache.store is {shown(said)!r}, and the package redis is missing; pip install "edgeclient[redis]"'
+        )
+    try:
+        return RedisBackend(_address(said))
+    except ValueError as error:
+        raise SettingsError(f"cache.store is {shown(said)!r}; {error}") from None
+
+
+def _address(said: str) -> Address:
+    """The address that a URL spells. Raises ValueError with what is wrong, and without what is secret."""
+    scheme, found, rest = said.partition("://")
+    kind = _REDIS.fullmatch(scheme)
+    where, _, path = rest.partition("/")
+    user, _, hosts = where.rpartition("@")
+    service, _, number = path.strip("/").rpartition("/")
+    if kind and kind[3] == "+sentinel" and not service:
+        service, number = number, ""
+    if kind is None or not found or "?" in said or "#" in said or "/" in user:
+        raise ValueError(_URLS)
+    if number and not (number.isdecimal() and len(number) < 5):
+        raise ValueError("behind the host comes the number of a database, or nothing")
+    if (kind[3] == "+sentinel") != bool(service):
+        raise ValueError("give the name of the service behind the Sentinels: redis+sentinel://HOST,HOST/SERVICE")
+    if (kind[3] == "+cluster" and number) or (not kind[3] and "," in hosts):
+        raise ValueError("only a cluster or Sentinels have several hosts, and a cluster has no numbered databases")
+    name, _, password = user.partition(":")
+    port = 26379 if service else 6379
+    return Address(
+        hosts=tuple(_host(host, port) for host in hosts.split(",")),
+        db=int(number or 0),
+        username=unquote(name) or None,
+        password=unquote(password) or None,
+        tls=bool(kind[2]),
+        service=service,
+        cluster=kind[3] == "+cluster",
+    )
+
+
+def _host(said: str, port: int) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{said}")
+        if parts.hostname and not parts.path:
+            return parts.hostname, port if parts.port is None else parts.port
+    except ValueError:
+        pass
+    raise ValueError(_URLS)

@@ -1,0 +1,158 @@
+"""Entries on a Redis or Valkey server, shared by all processes that reach it. Opens sockets, through the `redis` package.
+
+Keys are `edgeclient:SCHEMA:GENERATION:KEY`, with the server's own expiry. The generation is a word that stands under
+`edgeclient:SCHEMA:generation`; a new word there makes all entries unreachable at once, and they expire by themselves. It is a
+random word, not a number: if the server evicts it, the next one is new, and nothing that was cleared comes back.
+
+Its sync client serves tasks too, in the reader's thread: a lookup can be left at its deadline while the connection goes on
+being made, which takes several round trips where a budget has room for one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import wire
+from .backend import Record
+
+_PREFIX = f"edgeclient:{wire.SCHEMA}:"
+_GENERATION = f"{_PREFIX}generation"
+_LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at its budget
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is, and who we are there. With a `service` the hosts are Sentinels, who know where it is now."""
+
+    hosts: tuple[tuple[str, int], ...]
+    db: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    service: str = ""
+    cluster: bool = False
+
+
+class RedisBackend:
+    """A `Backend` on one server, on the one that Sentinels name, or on a cluster. Needs the `redis` package."""
+
+    quick = False
+
+    def __init__(self, address: Address) -> None:
+        import redis
+
+        self._redis, self._address = redis, address
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._generation: bytes | None = None
+
+    def load(self, keys: Sequence[str]) -> list[bytes | None]:
+        for _ in range(2):  # the second time when the entries were cleared since the last one
+            generation = self._generation
+            self._generation, *found = self._get([_GENERATION, *(_name(generation, key) for key in keys)])
+            if self._generation is None:
+                break
+            if generation == self._generation:
+                return found
+        return [None] * len(keys)
+
+    def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
+        client = self._connected()
+        generation = self._generation or self._begin(client)
+        pipe = client.pipeline(transaction=False)
+        for key in deleted:
+            pipe.delete(_name(generation, key))
+        for record in saved:
+            pipe.set(_name(generation, record.key), record.data, px=max(1, int(record.ttl_s * 1e3)))
+        pipe.get(_GENERATION)
+        self._generation = pipe.execute()[-1]
+
+    def clear(self) -> None:
+        word = _word()
+        self._connected().set(_GENERATION, word)
+        self._generation = word
+
+    def usage(self) -> tuple[int, int]:
+        """Unknown: only a scan of all keys would tell."""
+        return 0, 0
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+            if not self._address.cluster:
+                client.connection_pool.disconnect()
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
+        self._client = None
+
+    def _get(self, names: Sequence[str]) -> list[bytes | None]:
+        """What stands under each name: by one command, which costs redis-py a third of a pipeline; not so in a cluster."""
+        client = self._connected()
+        found: list[bytes | None]
+        if self._address.cluster:
+            pipe = client.pipeline(transaction=False)
+            for name in names:
+                pipe.get(name)
+            found = pipe.execute()
+        else:
+            found = client.mget(names)
+        return found
+
+    def _begin(self, client: Any) -> bytes:
+        """The generation of a server that has none yet, or whose generation we do not know."""
+        pipe = client.pipeline(transaction=False)
+        pipe.set(_GENERATION, _word(), nx=True)
+        pipe.get(_GENERATION)
+        found: bytes = pipe.execute()[-1]
+        return found
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = self._made()
+            return self._client
+
+    def _made(self) -> Any:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        where = self._address
+        never = Retry(NoBackoff(), 0)  # the pool notices stale connections by itself; the rest is the breaker's
+        times: dict[str, Any] = {
+            "socket_timeout": _LONGEST_S,
+            "socket_connect_timeout": _LONGEST_S,
+            "socket_keepalive": True,
+        }
+        tls: dict[str, Any] = {"ssl": True, "ssl_check_hostname": True} if where.tls else {}
+        said = {"username": where.username, "password": where.password, "retry": never, "protocol": 2, **times, **tls}
+        if where.service:
+            sentinels = _untyped("redis.sentinel").Sentinel(
+                where.hosts, sentinel_kwargs={**times, **tls}, db=where.db, **said
+            )
+            return sentinels.master_for(where.service)
+        if where.cluster:
+            cluster = _untyped("redis.cluster")
+            return cluster.RedisCluster(startup_nodes=[cluster.ClusterNode(*host) for host in where.hosts], **said)
+        ((host, port),) = where.hosts
+        return self._redis.Redis(host=host, port=port, db=where.db, **said)
+
+
+def _untyped(module: str) -> Any:
+    """A part of redis-py whose types are not all there."""
+    return importlib.import_module(module)
+
+
+def _name(generation: bytes | None, key: str) -> str:
+    return f"{_PREFIX}{(generation or b'').decode('latin-1')}:{key}"
+
+
+def _word() -> bytes:
+    return secrets.token_hex(6).encode()

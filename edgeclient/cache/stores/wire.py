@@ -1,0 +1,85 @@
+"""An entry as bytes, to be kept outside this process, and back. Pure, and nothing in it is ever run: JSON and a body.
+
+Schema 1:  b"ec", the schema as one byte, a digest of 8 bytes over the key and all that follows, the length of the head
+(4 bytes, the highest first), the head, the answer's body. The head is a JSON list: [has_usage, [[name, value], ...], size,
+stored_at, expires_at, id, endpoint, pop]. The key is in the digest and not in the bytes: under another key they are damaged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from ...values import Entry
+
+SCHEMA = 1
+
+_MAGIC = b"ec"
+_DIGEST = 8
+_START = len(_MAGIC) + 1 + _DIGEST
+_dumps = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+
+class Damaged(Exception):
+    """These bytes are no entry, or not the one that was written under this key."""
+
+
+class Newer(Exception):
+    """A newer version of this library wrote them. It still wants them: leave them alone."""
+
+
+def encode(entry: Entry) -> bytes:
+    """The entry as bytes of the schema that is written today."""
+    headers = [(name.decode("latin-1"), said.decode("latin-1")) for name, said in entry.headers]
+    said = (
+        entry.has_usage,
+        headers,
+        entry.size,
+        entry.stored_at,
+        entry.expires_at,
+        entry.id,
+        entry.endpoint,
+        entry.pop,
+    )
+    head = _dumps(said).encode()
+    rest = b"".join((len(head).to_bytes(4, "big"), head, entry.body))
+    return b"".join((_MAGIC, bytes((SCHEMA,)), _digest(entry.key, rest), rest))
+
+
+def decode(key: str, data: bytes) -> Entry:
+    """The entry that was written under this key. Raises `Damaged` or `Newer`, and nothing else."""
+    if len(data) <= _START or data[:2] != _MAGIC:
+        raise Damaged(f"{len(data)} bytes that do not begin as an entry does")
+    if data[2] > SCHEMA:
+        raise Newer(f"schema {data[2]}; this version reads up to {SCHEMA}")
+    digest, rest = data[3:_START], data[_START:]
+    if data[2] != SCHEMA or digest != _digest(key, rest):
+        raise Damaged(f"{len(data)} bytes that are not what was written")
+    try:
+        return _read(key, rest)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Damaged(f"{len(data)} bytes that spell no entry") from error
+
+
+def _read(key: str, rest: bytes) -> Entry:
+    end = 4 + int.from_bytes(rest[:4], "big")
+    has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop = json.loads(rest[4:end])
+    return Entry(
+        key=key,
+        body=rest[end:],
+        has_usage=bool(has_usage),
+        headers=tuple([(name.encode("latin-1"), said.encode("latin-1")) for name, said in headers]),
+        size=int(size),
+        stored_at=float(stored_at),
+        expires_at=float(expires_at),
+        id=id_,
+        endpoint=endpoint,
+        pop=pop,
+    )
+
+
+def _digest(key: str, rest: bytes) -> bytes:
+    seen = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST, person=b"edgeclient-entry")
+    seen.update(b"\0")
+    seen.update(rest)
+    return seen.digest()

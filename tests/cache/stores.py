@@ -1,0 +1,69 @@
+"""The stores that the tests make, and the entries they keep."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores.redis import Address, RedisBackend
+from edgeclient.cache.stores.sqlite import SqliteBackend
+from edgeclient.values import Entry
+
+
+def entry(key: str = "a", *, size: int = 10, stored_at: float = 0.0, expires_at: float = 100.0, body: int = 0) -> Entry:
+    return Entry(
+        key=key, body=b'{"key":"%s"%s}' % (key.encode(), b" " * body), has_usage=True,
+        headers=((b"request-id", b"r\xfc"),), size=size, stored_at=stored_at, expires_at=expires_at, id="1",
+        endpoint="fra", pop="FRA",
+    )  # fmt: skip
+
+
+class Mishaps(Counter[str]):
+    """Counts as an edge's telemetry does, and keeps the last error of each kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: dict[str, BaseException] = {}
+
+    def __call__(self, what: str, error: BaseException) -> None:
+        self[what] += 1
+        self.last[what] = error
+
+
+class Clock:
+    """A monotonic clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def sqlite_store(
+    path: Path,
+    mishaps: Mishaps | None = None,
+    *,
+    max_bytes: int = 2**30,
+    budget_s: float = 1.0,
+    clock: Clock | None = None,
+) -> Guarded:
+    """A store on a file. Its budget is generous: what is not about time should not depend on a busy machine."""
+    backend = SqliteBackend(str(path), max_bytes=max_bytes, budget_s=budget_s)
+    backend.check()
+    return Guarded(backend, budget_s=budget_s, mishap=Mishaps() if mishaps is None else mishaps, clock=clock or Clock())
+
+
+def redis_store(
+    port: int | Address,
+    mishaps: Mishaps | None = None,
+    *,
+    budget_s: float = 10.0,
+    clock: Clock | None = None,
+    **said: str,
+) -> Guarded:
+    """A store on a server of this machine, or at an address."""
+    address = port if isinstance(port, Address) else Address((("127.0.0.1", port),), **said)
+    backend = RedisBackend(address)
+    return Guarded(backend, budget_s=budget_s, mishap=Mishaps() if mishaps is None else mishaps, clock=clock or Clock())

@@ -1,0 +1,66 @@
+"""Memory over a store that others share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from stores import entry
+
+from edgeclient.cache.stores import Store
+from edgeclient.cache.stores.layered import Layered
+from edgeclient.cache.stores.memory import MemoryStore
+from edgeclient.values import Entry
+
+Load = Callable[[Store, str, float], "Entry | None"]
+
+
+def _as_a_task(store: Store, key: str, now: float) -> Entry | None:
+    steps = store.load_async(key, now)
+    try:
+        steps.send(None)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    raise AssertionError("memory never waits")
+
+
+both = pytest.mark.parametrize(
+    "load", [lambda store, key, now: store.load(key, now), _as_a_task], ids=["sync", "async"]
+)
+
+
+@both
+def test_what_is_found_below_is_put_above_for_the_rest_of_its_life(load: Load) -> None:
+    above, below = MemoryStore(1000), MemoryStore(1000)
+    store = Layered(above, below)
+    below.save(entry("a", expires_at=10.0), 1.0)
+    assert load(store, "a", 4.0) == entry("a", expires_at=10.0)
+    below.clear()
+    assert load(store, "a", 9.9) == entry("a", expires_at=10.0)
+    assert load(store, "a", 10.0) is None
+
+
+@both
+def test_what_is_above_is_not_asked_for_below(load: Load) -> None:
+    above, below = MemoryStore(1000), MemoryStore(1000)
+    store = Layered(above, below)
+    store.save(entry("a"), 1.0)
+    below.save(entry("a", size=20), 2.0)
+    assert load(store, "a", 3.0) == entry("a")
+
+
+def test_it_is_saved_when_one_of_the_two_takes_it() -> None:
+    store = Layered(MemoryStore(10), MemoryStore(1000))
+    assert store.save(entry(size=500), 1.0) and store.load("a", 1.0) == entry(size=500)
+    assert Layered(MemoryStore(1000), MemoryStore(10)).save(entry(size=500), 1.0)
+    assert not Layered(MemoryStore(10), MemoryStore(10)).save(entry(size=500), 1.0)
+
+
+def test_usage_is_that_of_the_store_below_where_it_can_tell() -> None:
+    above, below = MemoryStore(1000), MemoryStore(1000)
+    store = Layered(above, below)
+    above.save(entry("a"), 1.0)
+    assert store.usage() == (1, 10)  # a server tells nothing
+    for key in "ab":
+        below.save(entry(key), 1.0)
+    assert store.usage() == (2, 20)

@@ -1,0 +1,381 @@
+"""What is special about the store on a server, and what befalls one: real servers, killed, frozen, filled, made read-only."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pipeline.scripted import A, Run, both_ways, ok, policies, request
+from pipeline.test_pipeline import ask
+from servers import Server, clustered, replicated, running, until
+from stores import Clock, Mishaps, entry, redis_store
+
+from edgeclient.cache.stores import redis as module
+from edgeclient.cache.stores import wire
+from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores.redis import Address
+
+pytest.importorskip("redis")
+
+PATIENCE_S = 20.0
+SHORT_S = 0.03
+QUESTIONS = [f"{n}?" for n in range(20)]
+
+
+class Case:
+    """Calls through the pipeline, over a store on a server. Its breakers' clock stands still unless a test moves it."""
+
+    def __init__(self, port: int | Address, run: Run, **said: str) -> None:
+        self.mishaps, self.clock, self.run = Mishaps(), Clock(), run
+        self.store: Guarded = redis_store(port, self.mishaps, budget_s=PATIENCE_S, clock=self.clock, **said)
+        self.edge = policies(A, store=self.store)
+        self.rt = run.runtime(a=ok())
+
+    def calls(self, *questions: str) -> list[str]:
+        """What the cache said to each; every call has an answer."""
+        said = []
+        for question in questions:
+            reply = ask(self.run, self.rt, self.edge, request(question))
+            assert reply.status == 200 and reply.notes is not None
+            said.append(reply.notes.cache)
+        return said
+
+    def settle(self) -> None:
+        assert self.store.flush(PATIENCE_S)
+
+    def recovers(self) -> bool:
+        """True when calls find answers again, within three trials: 2 s apart at the most."""
+        self.store._budget_s = PATIENCE_S
+        for _ in range(3):
+            self.clock.now += 2.1
+            self.calls("again?")
+            self.settle()
+        return self.calls("again?") == ["hit"]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Server]:
+    """A server of one's own, to do harm to."""
+    with running(tmp_path) as server:
+        yield server
+
+
+# -- what it keeps
+
+
+def test_keys_have_our_prefix_and_the_servers_expiry(server: Server) -> None:
+    store = redis_store(server.port)
+    store.save(entry("k", stored_at=1000.0, expires_at=1090.0), 1000.0)
+    assert store.flush(PATIENCE_S)
+    names = sorted(server.tell("KEYS", "*"))
+    assert names[1] == b"edgeclient:1:generation" and names[0].startswith(b"edgeclient:1:") and names[0].endswith(b":k")
+    assert 80_000 < server.tell("PTTL", names[0]) <= 90_000
+    assert wire.decode("k", server.tell("GET", names[0])) == entry("k", stored_at=1000.0, expires_at=1090.0)
+    store.close()
+
+
+def test_two_processes_see_each_others_entries_and_clearing(server: Server) -> None:
+    one, other = redis_store(server.port), redis_store(server.port)
+    one.save(entry("a"), 1.0)
+    assert one.flush(PATIENCE_S) and other.load("a", 1.0) == entry("a")
+    other.clear()
+    assert one.load("a", 1.0) is None and other.load("a", 1.0) is None
+    one.save(entry("b"), 1.0)
+    assert one.flush(PATIENCE_S) and other.load("b", 1.0) == entry("b")
+    one.close()
+    other.close()
+
+
+def test_what_was_cleared_does_not_come_back_when_the_generation_is_lost(server: Server) -> None:
+    """A server that is short of memory may evict any key."""
+    store = redis_store(server.port)
+    store.save(entry("a"), 1.0)
+    assert store.flush(PATIENCE_S) and store.load("a", 1.0) is not None
+    store.clear()
+    server.tell("DEL", "edgeclient:1:generation")
+    assert store.load("a", 1.0) is None
+    store.save(entry("b"), 1.0)
+    assert store.flush(PATIENCE_S)
+    assert store.load("a", 1.0) is None and store.load("b", 1.0) == entry("b")
+    store.close()
+
+
+def test_a_writer_learns_that_others_have_cleared(server: Server) -> None:
+    one, other = redis_store(server.port), redis_store(server.port)
+    one.save(entry("a"), 1.0)
+    assert one.flush(PATIENCE_S)
+    other.clear()
+    for key in "bc":  # the first of these may still go to what was cleared
+        one.save(entry(key), 1.0)
+        assert one.flush(PATIENCE_S)
+    assert other.load("a", 1.0) is None and other.load("c", 1.0) == entry("c")
+    one.close()
+    other.close()
+
+
+def test_nothing_scans_the_server(server: Server) -> None:
+    store = redis_store(server.port)
+    server.tell("CONFIG", "RESETSTAT")
+    store.save(entry("a"), 1.0)
+    store.load("a", 1.0)
+    store.clear()
+    store.usage()
+    store.delete("a")
+    assert store.flush(PATIENCE_S)
+    used = set(server.tell("INFO", "commandstats"))
+    assert "cmdstat_get" in used
+    assert not {name for name in used if name.rpartition("_")[2] in ("scan", "keys", "flushdb", "dbsize")}
+    store.close()
+
+
+def test_a_password_is_given(tmp_path: Path) -> None:
+    with running(tmp_path, "--requirepass", "s3cr3t") as server:
+        right, wrong, none = Mishaps(), Mishaps(), Mishaps()
+        store = redis_store(server.port, right, password="s3cr3t")
+        store.save(entry("a"), 1.0)
+        assert store.flush(PATIENCE_S) and store.load("a", 1.0) == entry("a") and not right
+        for mishaps, said in ((wrong, {"password": "s3cr4t"}), (none, {})):
+            refused = redis_store(server.port, mishaps, **said)
+            refused.save(entry("a"), 1.0)
+            assert refused.flush(PATIENCE_S) and refused.load("a", 1.0) is None
+            assert mishaps["cache load"] == 1 and mishaps["cache write"] == 1
+            assert "s3cr" not in repr(mishaps.last)
+            refused.close()
+        store.close()
+
+
+# -- what befalls it
+
+
+@both_ways
+def test_it_is_killed(own: Server, run: Run) -> None:
+    case = Case(own.port, run)
+    assert case.calls("a?", "a?") == ["miss", "hit"]
+    own.kill()
+    case.settle()
+    for question in QUESTIONS:
+        assert case.calls(question) == ["miss"]
+        case.settle()
+    assert case.mishaps["cache load"] == 3 and case.mishaps["cache write"] == 3  # then both were left alone
+    own.start()
+    assert case.recovers()
+    case.store.close()
+
+
+@both_ways
+def test_it_was_never_there(own: Server, run: Run) -> None:
+    own.kill()
+    case = Case(own.port, run)
+    assert case.calls(*"abcdef") == ["miss"] * 6
+    assert case.mishaps["cache load"] == 3
+    own.start()
+    assert case.recovers()
+    case.store.close()
+
+
+@both_ways
+def test_it_is_started_anew_between_two_calls(own: Server, run: Run) -> None:
+    """The connections are stale: the first lookup and the first write go over new ones."""
+    case = Case(own.port, run)
+    case.calls("a?")
+    case.settle()
+    own.kill()
+    own.start()
+    assert case.calls("a?") == ["miss"]
+    case.settle()
+    assert case.calls("a?") == ["hit"] and not case.mishaps
+    case.store.close()
+
+
+@both_ways
+def test_it_is_frozen(own: Server, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_S", 0.2)
+    case = Case(own.port, run)
+    assert case.calls("a?", "a?") == ["miss", "hit"]
+    case.settle()
+    assert case.calls("a?") == ["hit"]
+    own.freeze()
+    case.store._budget_s = SHORT_S
+    assert case.calls(*QUESTIONS) == ["miss"] * 20
+    assert case.mishaps["cache load timeout"] == 3 and not case.mishaps["cache load"]  # 3 budgets were spent, no more
+    own.thaw()
+    assert case.recovers()
+    case.store.close()
+
+
+@both_ways
+def test_it_is_full(own: Server, run: Run) -> None:
+    case = Case(own.port, run)
+    case.calls("a?")
+    case.settle()
+    own.tell("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    own.tell("CONFIG", "SET", "maxmemory", "1")
+    for question in "bcdef":
+        assert case.calls(question, "a?") == ["miss", "hit"]  # what is there is still found
+        case.settle()
+    assert case.mishaps["cache write"] == 3 and not case.mishaps["cache load"]
+    own.tell("CONFIG", "SET", "maxmemory", "0")
+    assert case.recovers()
+    case.store.close()
+
+
+@both_ways
+def test_it_becomes_read_only(own: Server, run: Run) -> None:
+    case = Case(own.port, run)
+    case.calls("a?")
+    case.settle()
+    own.tell("CONFIG", "SET", "replica-serve-stale-data", "yes")
+    own.tell("REPLICAOF", "127.0.0.1", 1)
+    for question in "bcdef":
+        assert case.calls(question, "a?") == ["miss", "hit"]
+        case.settle()
+    assert case.mishaps["cache write"] == 3
+    own.tell("REPLICAOF", "NO", "ONE")
+    assert case.recovers()
+    case.store.close()
+
+
+@both_ways
+def test_it_is_slow(own: Server, run: Run) -> None:
+    with _Line(own.port) as line:
+        case = Case(line.port, run)
+        assert case.calls("a?", "a?") == ["miss", "hit"]
+        case.settle()
+        line.hold()
+        case.store._budget_s = SHORT_S
+        assert case.calls(*QUESTIONS) == ["miss"] * 20
+        assert case.mishaps["cache load timeout"] == 3
+        line.let_go()
+        assert case.recovers()
+        case.store.close()
+
+
+@both_ways
+def test_what_answers_is_no_redis(run: Run) -> None:
+    with _Line(0, answer=b"HTTP/1.1 400 Bad Request\r\n\r\n") as line:
+        case = Case(line.port, run)
+        assert case.calls(*"abcdef") == ["miss"] * 6
+        assert case.mishaps["cache load"] == 3
+        case.store.close()
+
+
+@both_ways
+def test_values_of_somebody_else_are_misses(server: Server, run: Run) -> None:
+    case = Case(server.port, run)
+    case.calls("a?")
+    case.settle()
+    (name,) = (key for key in server.tell("KEYS", "*") if not key.endswith(b"generation"))
+    for value in (b"", b"garbage", server.tell("GET", name)[:-1], b"ec\x63" + bytes(50)):
+        server.tell("SET", name, value)
+        assert case.calls("a?") == ["miss"]
+        case.settle()
+        assert case.calls("a?") == ["hit"]  # it was written anew
+    server.tell("DEL", name)
+    server.tell("LPUSH", name, "a list")
+    assert case.calls("a?") == ["miss"]
+    assert case.mishaps["damaged cache entry"] == 3 and case.mishaps["cache entry of a newer version"] == 1
+    case.store.close()
+
+
+# -- several servers
+
+
+@both_ways
+def test_sentinels_name_the_primary_and_the_next_one(tmp_path: Path, run: Run) -> None:
+    with replicated(tmp_path) as (primary, replica, sentinel):
+        case = Case(Address((("127.0.0.1", sentinel.port),), service="main"), run)
+        assert case.calls("a?") == ["miss"]
+        case.settle()
+        until(lambda: replica.tell("DBSIZE") == 2)
+        assert case.calls("a?") == ["hit"] and not case.mishaps
+        primary.kill()
+        assert case.calls(*QUESTIONS) == ["miss"] * 20
+        case.settle()
+        until(lambda: b"role:master" in replica.raw("INFO replication"))
+        until(lambda: f"\r\nport\r\n$5\r\n{replica.port}\r\n".encode() in sentinel.raw("SENTINEL master main"))
+        assert case.recovers() and case.calls("a?") == ["hit"]  # it was replicated
+        case.store.close()
+
+
+@both_ways
+def test_a_cluster_shares_the_entries_among_its_servers(tmp_path: Path, run: Run) -> None:
+    with clustered(tmp_path) as servers:
+        case = Case(Address((("127.0.0.1", servers[0].port),), cluster=True), run)
+        assert case.calls(*QUESTIONS) == ["miss"] * 20
+        case.settle()
+        assert case.calls(*QUESTIONS) == ["hit"] * 20 and not case.mishaps
+        held = [server.tell("DBSIZE") for server in servers]
+        assert sum(held) == 21 and 0 not in held
+        case.store.clear()
+        assert case.calls("0?") == ["miss"]
+        case.settle()
+        for server in servers:
+            server.kill()
+        assert case.calls(*QUESTIONS) == ["miss"] * 20
+        case.settle()
+        case.store.close()
+
+
+class _Line:
+    """A line to a server, which can hold back what the server says; with `answer`, a stranger who always says that."""
+
+    def __init__(self, port: int, answer: bytes = b"") -> None:
+        self._to, self._answer = port, answer
+        self._flows = threading.Event()
+        self._flows.set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self) -> None:
+        self._flows.clear()
+
+    def let_go(self) -> None:
+        self._flows.set()
+
+    def __enter__(self) -> _Line:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._flows.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for it in self._open:
+            it.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.append(client)
+            if self._answer:
+                threading.Thread(target=self._say, args=(client,), daemon=True).start()
+                continue
+            server = socket.create_connection(("127.0.0.1", self._to))
+            self._open.append(server)
+            threading.Thread(target=self._pass, args=(client, server, None), daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, self._flows), daemon=True).start()
+
+    def _say(self, client: socket.socket) -> None:
+        try:
+            while client.recv(65536):
+                client.sendall(self._answer)
+        except OSError:
+            pass
+
+    def _pass(self, one: socket.socket, other: socket.socket, flows: threading.Event | None) -> None:
+        try:
+            while data := one.recv(65536):
+                if flows is not None:
+                    flows.wait(PATIENCE_S)
+                other.sendall(data)
+        except OSError:
+            pass
+        for it in (one, other):
+            it.close()

@@ -1,0 +1,90 @@
+"""An entry as bytes and back: equal, or a miss; never something else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from stores import entry
+
+from edgeclient.cache.stores import wire
+from edgeclient.values import Entry
+
+GOLDEN = (
+    b"ec\x01D\xaa\xd6\xc4\xafA\xcaQ\x00\x00\x00>"
+    b'[true,[["request-id","r\\u00fc"]],10,0.0,100.0,"1","fra","FRA"]{"key":"a"}'
+)
+
+ENTRIES = st.builds(
+    Entry,
+    key=st.text(max_size=40),
+    body=st.binary(max_size=200),
+    has_usage=st.booleans(),
+    headers=st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=9)), max_size=3).map(tuple),
+    size=st.integers(0, 2**40),
+    stored_at=st.floats(0, 2e9),
+    expires_at=st.floats(0, 2e9),
+    id=st.text(max_size=9),
+    endpoint=st.text(max_size=9),
+    pop=st.text(max_size=9),
+)
+
+
+@given(kept=ENTRIES)
+@example(replace(entry(), id="\ud800"))
+def test_decode_gives_back_what_was_encoded(kept: Entry) -> None:
+    assert wire.decode(kept.key, wire.encode(kept)) == kept
+
+
+@given(kept=ENTRIES, at=st.integers(0, 10_000), to=st.integers(1, 255))
+def test_one_changed_byte_is_damage(kept: Entry, at: int, to: int) -> None:
+    data = bytearray(wire.encode(kept))
+    data[at % len(data)] ^= to
+    with pytest.raises((wire.Damaged, wire.Newer)):
+        wire.decode(kept.key, bytes(data))
+
+
+@given(kept=ENTRIES, end=st.integers(0, 10_000))
+def test_a_truncated_entry_is_damage(kept: Entry, end: int) -> None:
+    data = wire.encode(kept)
+    with pytest.raises(wire.Damaged):
+        wire.decode(kept.key, data[: end % len(data)])
+
+
+@given(data=st.binary(max_size=300))
+def test_no_bytes_raise_anything_else(data: bytes) -> None:
+    for said in (data, b"ec\x01" + data):
+        with pytest.raises((wire.Damaged, wire.Newer)):
+            wire.decode("a", said)
+
+
+def test_an_entry_under_another_key_is_damage() -> None:
+    with pytest.raises(wire.Damaged):
+        wire.decode("b", wire.encode(entry("a")))
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"[]", b"{}", b"[1,2,3,4,5,6,7,8]", b'[true,[["a"]],1,2,3,"","",""]', b"[" * 5000]
+)
+def test_a_well_sealed_head_that_says_nothing_is_damage(head: bytes) -> None:
+    rest = len(head).to_bytes(4, "big") + head
+    with pytest.raises(wire.Damaged):
+        wire.decode("a", b"ec\x01" + wire._digest("a", rest) + rest)
+
+
+def test_a_newer_schema_is_told_from_damage() -> None:
+    with pytest.raises(wire.Newer, match="schema 2"):
+        wire.decode("a", b"ec\x02" + b"whatever it looks like then")
+
+
+def test_schema_1_is_read_for_ever() -> None:
+    """Bytes that lie on servers and disks already."""
+    assert wire.decode("a", GOLDEN) == entry("a")
+    assert wire.encode(entry("a")) == GOLDEN
+
+
+def test_it_is_small() -> None:
+    kept = replace(entry("0" * 32, body=1000), id="chatcmpl-" + "x" * 24, headers=((b"x-request-id", b"r" * 40),))
+    assert len(wire.encode(kept)) - len(kept.body) <= 200
