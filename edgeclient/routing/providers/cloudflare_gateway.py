@@ -26,11 +26,16 @@ def _naming(model: str, sdk: str, options: Mapping[str, str]) -> str | None:
     return only_of(sdk)(model, sdk, options)  # the path says the provider
 
 
+def _key_header(sdk: str, options: Mapping[str, str]) -> str:
+    return "authorization" if options["via"] == "rest" else ""  # a provider's own key stays where its SDK puts it
+
+
 SYSTEM = System(
     name="cloudflare-gateway",
     what="Cloudflare AI Gateway: logs, caches and limits calls at the edge, the model stays at its provider",
     spelling="cloudflare-gateway:ACCOUNT/GATEWAY",
     at=_at,
+    key_header=_key_header,
     route="gateway",
     probe="/cdn-cgi/trace",
     options={
