@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _EPILOG = """\
-edgeclient demo                          the demonstration on this machine, about half a minute, no key needed
+edgeclient demo                          the demonstration on this machine, under a minute, no key needed
 edgeclient demo --live                   a few questions with your own settings and keys; asks before it spends
 edgeclient probe                         where your endpoints are, measured now; no key is sent, nothing is spent
 edgeclient models gpt-4o                 what is known of a model: where it runs, under which names, when it ends
@@ -175,7 +175,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         from . import live
 
         return live.run(live.Options.read(arguments), show)
-    show.say(f"edgeclient {__version__}, the demonstration: about half a minute; Ctrl-C ends it cleanly.")
+    show.say(f"edgeclient {__version__}, the demonstration: under a minute; Ctrl-C ends it cleanly.")
     from . import demo  # imports both SDKs, which takes a moment
 
     return demo.run(demo.Options(arguments.mode, arguments.questions or 300, arguments.seed, arguments.out), show)

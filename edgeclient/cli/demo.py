@@ -18,6 +18,7 @@ from edgeclient.edge import Edge, Status
 from edgeclient.lab import Lab, LabError, best_mode
 from edgeclient.settings import Endpoint
 
+from . import second_act
 from .asking import WORKERS, Round
 from .figures import Answer, Side, answered_by, comparison, side
 from .picture import Picture, draw_svg
@@ -34,6 +35,7 @@ ORIGIN_MS = 150.0
 FIRST_TOKEN_MS = (60.0, 120.0)  # median, 99th percentile
 TOKENS_PER_S = 1500.0
 MODELS = {"openai": "gpt-6-luna", "anthropic": "claude-sonnet-4-6"}
+SECOND_ACT = 6  # questions
 PER_S = 26.0  # questions asked each second, of either side
 _KEY = "demo-key"  # the lab takes any
 _CREDIT = "Questions: BANKING77, PolyAI, CC BY 4.0."
@@ -90,6 +92,7 @@ def run(options: Options, show: Show) -> int:
             killed_at_s=story.killed_at_s,
         )
         options.out.write_text(draw_svg(picture), "utf-8")
+        ways = _second_act(mode, asks, options.out, show)
         facts = {
             "mode": mode,
             "emulated": lab.describe(),
@@ -100,6 +103,7 @@ def run(options: Options, show: Show) -> int:
             "failovers": status.counts.get("failovers", 0),
             "killed": story.killed,
             "killed_at_s": story.killed_at_s,
+            "second_act": {way.name: round(way.ms, 1) for way in ways},
             "picture": str(options.out),
             "errors": sorted({a.error for a in (*plain_answers, *edge_answers) if a.error}),
             "took_s": round(time.monotonic() - began, 1),
@@ -154,6 +158,18 @@ def _edge(lab: Lab, asks: Sequence[Ask], show: Show) -> tuple[tuple[Answer, ...]
         status = edge.status()
     answers = asking.answers()
     return answers, side(answers, lab.requests()["origin"] - before), status, story
+
+
+def _second_act(mode: str, asks: Sequence[Ask], out: Path, show: Show) -> list[second_act.Way]:
+    """Edge inference beside edge routing: a table, and a picture beside the first one."""
+    show.say("-- and the idea behind it: the same questions in four ways, the median of whole answers")
+    ways = second_act.run(mode, list(dict.fromkeys(ask.text for ask in asks))[:SECOND_ACT])
+    for line in second_act.lines(ways):
+        show.say(line)
+    picture = out.with_name(f"{out.stem}-routes.svg")
+    picture.write_text(second_act.draw(ways), "utf-8")
+    show.say(f"drawn in {picture}")
+    return ways
 
 
 def _kill_half_way(

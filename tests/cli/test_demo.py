@@ -34,8 +34,12 @@ def test_the_demo_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert by["near"] > 5 and by["far"] > 5 and by["cache"] == edge["hits"]
     measured = {endpoint["name"]: endpoint["rtt_ms"] for endpoint in told["endpoints"]}
     assert measured["near"] < measured["far"]
+    ways = told["second_act"]
+    assert list(ways) == ["edge inference", "edge routing, miss", "edge routing, hit", "direct"]
+    assert ways.pop("edge routing, hit") < min(ways.values())
     assert told["picture"] == str(picture)
-    ET.fromstring(picture.read_text("utf-8"))
+    for drawn in (picture, tmp_path / "picture-routes.svg"):
+        ET.fromstring(drawn.read_text("utf-8"))
 
 
 @pytest.mark.usefixtures("quick")
@@ -52,6 +56,9 @@ def test_the_demo_in_plain_lines(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert any(re.fullmatch(r"calls +80 +80", line) for line in lines)
     assert any(re.fullmatch(r"failed calls +0 +0", line) for line in lines)
     assert any(re.fullmatch(r"near +[\d.]+ ms +(ejected|probation) +\d+ +\d+%", line) for line in lines)
+    assert any(
+        re.fullmatch(r"edge inference +[\d.]+ ms   a small model at the PoP, 20 ms away", line) for line in lines
+    )
     assert lines[-1].startswith("picture: edgeclient-demo.svg ")
     assert (tmp_path / "edgeclient-demo.svg").exists()
 
