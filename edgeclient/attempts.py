@@ -18,7 +18,7 @@ from .pops import limits, refusals
 from .pops.hedging import Hedging
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
-from .runtime.protocol import AttemptFailed, Runtime
+from .runtime.protocol import AttemptFailed, Learn, Runtime
 from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Meaning, Outcome, Reply, SentAgain
 
 OF_THE_MODEL = (Failure.REGION, Failure.MODEL_MISSING, Failure.COLD)  # the endpoint is well, and serves others
@@ -68,39 +68,30 @@ async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight
     The nearest endpoint is the first to answer, so that this takes one round trip to it, and saves several to another.
     """
     due = selector.due(rt.now())
+    if due and rt.probe(due, _learner(selector, first, rt)):
+        selector.probing(due, rt.now())
+    if first.landed is None and selector.looks and selector.lost(candidates):
+        await rt.wait(first, _FIRST_S)
 
+
+def _learner(selector: Selector, first: Flight, rt: Runtime) -> Learn:
     def learn(endpoint: Endpoint, rtts_s: list[float], took_s: float) -> None:
         selector.probed(endpoint, rtts_s, rt.now(), took_s)
         if rtts_s:
             for wake in first.land(stored=True):
                 wake()
 
-    if due and rt.probe(due, learn):
-        selector.probing(due, rt.now())
-    if first.landed is None and selector.looks and selector.lost(candidates):
-        await rt.wait(first, _FIRST_S)
+    return learn
 
 
-def able(call: Call, candidates: Sequence[Endpoint]) -> tuple[Sequence[Endpoint], dict[str, str]]:
+def able(call: Call, candidates: Sequence[Endpoint], origin: str) -> tuple[Sequence[Endpoint], dict[str, str]]:
     """The candidates that can serve what this call asks for, and why the others cannot, by name.
 
     Only products say no; where none does it is the same sequence, by which orders of it are kept.
     """
     why = {e.name: no for e in candidates if e.product is not None and (no := e.product.cannot(call)) is not None}
-    return (tuple([e for e in candidates if e.name not in why]), why) if why else (candidates, why)
-
-
-def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
-    """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
-    if any(e.product is not None and e.product.opaque_cache for e in candidates):
-        candidates = _clear(call, candidates, origin)
-    if not candidates:
-        return [] if origin == "never" else [ORIGIN]
-    good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
-    if origin == "last":
-        faster = selector.origin_is_faster(good, call, now)
-        return [ORIGIN, *good, *rest] if faster else [*good, ORIGIN, *rest]
-    return [*good, *rest]
+    able_ones = tuple([e for e in candidates if e.name not in why]) if why else candidates
+    return _clear(call, able_ones, origin), why
 
 
 def _clear(call: Call, candidates: Sequence[Endpoint], origin: str) -> Sequence[Endpoint]:
@@ -108,7 +99,19 @@ def _clear(call: Call, candidates: Sequence[Endpoint], origin: str) -> Sequence[
     if call.controls.lookup and call.controls.store:
         return candidates
     clear = tuple([e for e in candidates if e.product is None or not e.product.opaque_cache])
-    return clear if clear or origin != "never" else candidates
+    all_clear = len(clear) == len(candidates)
+    return candidates if all_clear or (not clear and origin == "never") else clear
+
+
+def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin: str, now: float) -> list[Endpoint]:
+    """The endpoints to try, in order. `origin` says where the client's own stands: "last", "never", or as a "candidate"."""
+    if not candidates:
+        return [] if origin == "never" else [ORIGIN]
+    good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
+    if origin == "last":
+        faster = selector.origin_is_faster(good, call, now)
+        return [ORIGIN, *good, *rest] if faster else [*good, ORIGIN, *rest]
+    return [*good, *rest]
 
 
 async def send(
@@ -128,7 +131,10 @@ async def send(
             endpoint, left = ORIGIN, []  # the last of several attempts is kept for the client's own origin
         more = bool(left) and rt.now() < budget.deadline
         connect_s = selector.patience_s(endpoint, budget.connect_s) if more else None
-        ended = await _attempts(call, endpoint, left, budget, connect_s, selector, rt, trace)
+        if budget.hedging is not None and not trace.tried and left and left[0] is not ORIGIN:
+            ended = await _perhaps_hedged(call, endpoint, left, budget.hedging, connect_s, selector, rt, trace)
+        else:
+            ended = [await _learned(call, endpoint, connect_s, selector, rt, trace)]
         last = ended[-1]
         if last.failure is None and last.reply is not None:
             budget.retries.answered(paid)
@@ -171,19 +177,24 @@ async def _close(reply: Reply | None, rt: Runtime) -> None:
         await rt.close(reply)
 
 
-async def _attempts(
-    call: Call, endpoint: Endpoint, left: list[Endpoint], budget: Budget, connect_s: float | None,
+async def _learned(
+    call: Call, endpoint: Endpoint, connect_s: float | None, selector: Selector, rt: Runtime, trace: Trace
+) -> Tried:
+    """One attempt, which is learned from."""
+    tried = await _attempt(call, endpoint, connect_s, rt)
+    _learn(call, tried, selector, rt, trace, first=call.retry == 0 and not trace.tried)
+    return tried
+
+
+async def _perhaps_hedged(
+    call: Call, endpoint: Endpoint, left: list[Endpoint], hedging: Hedging, connect_s: float | None,
     selector: Selector, rt: Runtime, trace: Trace,
 ) -> list[Tried]:  # fmt: skip
     """One attempt or, when it is hedged, two at once: those that ended, the one that counts last. Each is learned from."""
-    hedging = budget.hedging
-    if hedging is not None and not trace.tried and left and left[0] is not ORIGIN and hedging.fits(call):
-        after_s = selector.hedge_after_s(endpoint, left[0], call, rt.now())
-        if after_s is not None:
-            return await _hedged(call, endpoint, left, after_s, hedging, connect_s, selector, rt, trace)
-    tried = await _attempt(call, endpoint, connect_s, rt)
-    _learn(call, tried, selector, rt, trace, first=call.retry == 0 and not trace.tried)
-    return [tried]
+    after_s = selector.hedge_after_s(endpoint, left[0], call, rt.now()) if hedging.fits(call) else None
+    if after_s is None:
+        return [await _learned(call, endpoint, connect_s, selector, rt, trace)]
+    return await _hedged(call, endpoint, left, after_s, hedging, connect_s, selector, rt, trace)
 
 
 async def _hedged(

@@ -238,8 +238,9 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
     candidates: Sequence[Endpoint] = ()
     unable: dict[str, str] = {}
     if call.route is not Route.DIRECT:
-        serving = edge.candidates.of(call.sdk, call.model, call.route, call.residency)
-        candidates, unable = attempts.able(call, serving)
+        candidates = edge.candidates.of(call.sdk, call.model, call.route, call.residency)
+        if edge.candidates.products:
+            candidates, unable = attempts.able(call, candidates, edge.candidates.origin)
         _look_up(edge, rt)
         await attempts.look(candidates, edge.selector, edge.first_look, rt)
     origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
+from .affinity import worth_s
 from .health import State
 from .identity import Pop
 from .rtt import RttWindow, is_possible
@@ -268,8 +269,9 @@ class Selector:
             if track.pop is not None and pop.code != track.pop.code:
                 track.refuses.clear()
             track.pop = pop
-        with self._lock:
-            self._suiting.answered(endpoint, call, now)
+        if worth_s(call.size):
+            with self._lock:
+                self._suiting.answered(endpoint, call, now)
 
     def lost(self, candidates: Sequence[Endpoint]) -> bool:
         """True when nothing is known of any of these, so that their order is a guess."""

@@ -54,6 +54,7 @@ class Candidates:
     def __init__(self, endpoints: Sequence[Endpoint], *, origin: str = "last", regions: Sequence[str] = ()) -> None:
         allowed = {region.lower() for region in regions}
         self._endpoints = tuple(e for e in endpoints if not allowed or e.region.lower() in allowed)
+        self.products = any(e.product is not None for e in self._endpoints)  # some may say no
         self.origin = origin if not allowed or ORIGIN.name in allowed else "never"  # where the client's own stands
         self._tail = (ORIGIN,) if self.origin == "candidate" else ()
         self._kept: dict[tuple[str, str, Route, str], tuple[Endpoint, ...]] = {}

@@ -402,7 +402,8 @@ def test_a_fresh_answer_is_not_asked_of_a_cache_that_cannot_be_passed_by(
     said: Controls, origin: str, candidates: list[Endpoint], expected: str
 ) -> None:
     selector = Selector([OPAQUE, B], random.Random(1))
-    planned = plan(replace(CALL, controls=said), candidates, selector, origin, 0.0)
+    call = replace(CALL, controls=said)
+    planned = plan(call, able(call, candidates, origin)[0], selector, origin, 0.0)
     assert " ".join(e.name for e in planned) == expected
 
 
@@ -435,14 +436,14 @@ S = Endpoint("s", "https://s.example.com/v1", product=Bound(SINGLE))
     ],
 )
 def test_a_product_says_what_it_cannot_serve(changed: dict[str, Any], why: str | None) -> None:
-    left, said = able(replace(CALL, **changed), [A, S])
+    left, said = able(replace(CALL, **changed), [A, S], "last")
     assert list(left) == ([A, S] if why is None else [A])
     assert list(said) == ([] if why is None else ["s"]) and (why or "") in said.get("s", "")
 
 
 def test_where_all_can_the_candidates_are_the_same_sequence() -> None:
     candidates = (A, S)
-    assert able(CALL, candidates)[0] is candidates  # the orders are kept by it
+    assert able(CALL, candidates, "last")[0] is candidates  # the orders are kept by it
 
 
 @pytest.mark.parametrize(
