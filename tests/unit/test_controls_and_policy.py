@@ -121,7 +121,14 @@ def test_an_entry_is_usable_while_it_is_young_enough(now: float, max_age_s: floa
 
 @pytest.mark.parametrize(
     ("now", "max_age_s", "expected"),
-    [(99.9, None, False), (169.9, None, True), (170.0, None, False), (120.0, 10.0, True), (120.1, 10.0, False)],
+    [
+        (99.9, None, False),
+        (169.9, None, True),
+        (170.0, None, False),
+        (120.0, 10.0, True),
+        (120.1, 10.0, False),
+        (169.9, 1000.0, True),
+    ],
 )
 def test_a_stale_entry_is_usable_for_a_while(now: float, max_age_s: float | None, expected: bool) -> None:
     """It ends at 160, or when it is too old for this caller, and may have ended 10 seconds ago."""
@@ -130,7 +137,7 @@ def test_a_stale_entry_is_usable_for_a_while(now: float, max_age_s: float | None
     assert entry is not None and entry.kept_until == 1160.0
     assert policy.usable(entry, asked, now, 10.0) is expected
     assert not policy.usable(entry, asked, 160.0)  # that it is kept does not make it fresh
-    assert policy.fresh_until(entry, asked) == (160.0 if max_age_s is None else 110.0)
+    assert policy.fresh_until(entry, asked) == (110.0 if max_age_s == 10.0 else 160.0)
 
 
 @pytest.mark.parametrize(
