@@ -116,6 +116,11 @@ def headers_page() -> str:
         ("`no-cache`", "no-cache", "not answered from the cache, but the new answer is stored: a refresh"),
         ("`max-age=N`", "max-age=60", "answered from the cache only by an answer that is at most N seconds old"),
         ("`only-if-cached`", "only-if-cached", "nothing is sent; status 504 when there is no fresh answer"),
+        (
+            "`stale-if-error=N`",
+            "stale-if-error=60",
+            "when every attempt failed (no connection, or a 5xx), answered by what was fresh until at most N seconds ago",
+        ),
     ]
     rows = []
     for shown, said, meaning in words:
@@ -133,15 +138,20 @@ def headers_page() -> str:
         endpoint="nyc", cache="miss", key="5f0c", stored=True, tried=attempts, took_ms=231.5, rtt_ms=20.25
     )
     hit = noting.Notes(endpoint="nyc", cache="hit", key="5f0c", ttl_s=3588.4, age_s=11.6, took_ms=0.084)
+    failed = (noting.Attempt("nyc", "connection_refused"), noting.Attempt("origin", "status", 503))
+    stale = noting.Notes(
+        endpoint="nyc", cache="hit", key="5f0c", ttl_s=-12.0, age_s=3612.0, tried=failed, took_ms=41.25
+    )
     return f"""# Headers
 
 ## Words for one call
 
-Given per call in `extra_headers={{"Cache-Control": "..."}}`, as in RFC 9111 (5.2.1). They are taken out before anything
-is sent while the cache is on; while it is off the header goes to the API untouched, as with the plain SDK.
+Given per call in `extra_headers={{"Cache-Control": "..."}}`, as in RFC 9111 (5.2.1) and RFC 5861 (4). They
+are taken out before anything is sent while the cache is on; while it is off the header goes to the API untouched, as with the
+plain SDK.
 
 {_table(("directive", "meaning", "as read"), rows)}
-Unknown directives are ignored. `stale-if-error` and `min-fresh` are not understood in this release.
+Unknown directives are ignored. `stale-while-revalidate` and `min-fresh` are not understood in this release.
 
 `Edge-Route: inference | gateway | direct` sends one call another way than the settings and the catalogue would. Headers
 whose name begins with `edge-` are edgeclient's: they are taken out before sending.
@@ -161,6 +171,12 @@ The same call again:
 
 ```text
 {_written(hit)}
+```
+
+And when it was answered by a stored answer that ended 12 seconds before, because nobody else gave one:
+
+```text
+{_written(stale)}
 ```
 
 ## Headers and the cache key

@@ -22,6 +22,8 @@ from .runtime.protocol import AttemptFailed, Learn, Runtime
 from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Meaning, Outcome, Reply, SentAgain
 
 OF_THE_MODEL = (Failure.REGION, Failure.MODEL_MISSING, Failure.COLD)  # the endpoint is well, and serves others
+_BROKEN = {Failure.TERMINATED, Failure.READ_TIMEOUT, Failure.PROTOCOL, Failure.NOT_AN_ANSWER}
+_OUTAGES = frozenset(failure.value for failure in (UNSENT | _BROKEN) - {Failure.NO_KEY})
 _FIRST_S = 0.25  # the longest wait for the first probe: the pause of RFC 8305 before another address is tried
 
 
@@ -43,6 +45,12 @@ class Trace:
 
     tried: list[Attempt] = field(default_factory=list)
     endpoint: Endpoint = ORIGIN
+    given_up: bool = False  # all have ended, and none gave an answer
+
+    @property
+    def shows_outage(self) -> bool:
+        """True when every attempt failed, and each by its connection or with a 5xx: what RFC 5861 calls an error."""
+        return self.given_up and all(one.status >= 500 or one.outcome in _OUTAGES for one in self.tried)
 
     def add(self, endpoint: Endpoint, outcome: str, status: int = 0) -> None:
         self.endpoint = endpoint
@@ -154,6 +162,7 @@ async def send(
             origins = last.reply
         else:
             await _close(last.reply, rt)
+    trace.given_up = True
     if origins is not None:
         await _close(last.reply, rt)
         return origins

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from dataclasses import asdict
 from functools import lru_cache
@@ -35,7 +36,7 @@ class Notes:
     upstream_cache: str = ""  # hit | miss, where a cache beyond this one says so: a PoP's, a gateway's
     key: str = ""  # of the exact cache; safe to log
     age_s: float | None = None  # how old a hit is
-    ttl_s: float | None = None  # how long a hit, or the stored answer, stays fresh
+    ttl_s: float | None = None  # how long a hit, or the stored answer, stays fresh; negative: it ended so long ago
     stored: bool = False  # the answer is in the cache now; of a stream this is known only at its end
     collapsed: bool = False  # waited for the same call of another caller
     original_id: str = ""  # of a hit: the id the provider gave its answer
@@ -67,7 +68,7 @@ def headers(notes: Notes) -> list[tuple[bytes, bytes]]:
 def _cache_status(notes: Notes) -> str:
     said = f"{_WHO}; hit" if notes.cache == "hit" else f"{_WHO}; fwd={notes.cache}"
     if notes.ttl_s is not None:
-        said += f"; ttl={int(notes.ttl_s)}"
+        said += f"; ttl={math.floor(notes.ttl_s)}"  # negative says stale (RFC 9211, section 2.3)
     if notes.stored:
         said += "; stored"
     if notes.collapsed:

@@ -209,9 +209,16 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
     try:
         reply = await _send(call, edge, rt, trace)  # 6 plan and 7 attempts
     except BaseException as error:
+        stale = await _stale(call, edge, rt, began, trace)
+        if stale is not None:
+            return stale, False
         notes = _notes(call, edge, trace, rt, began)
         edge.telemetry.emit(Event(rt.wall(), call.model, notes, error=type(error).__name__))
         raise
+    stale = await _stale(call, edge, rt, began, trace)
+    if stale is not None:
+        await rt.close(reply)
+        return stale, False
     pop = pop_of(reply.headers)
     edge.selector.answered_at(trace.endpoint, pop, call, rt.now())
     code = pop.code if pop is not None else ""
@@ -284,18 +291,32 @@ def _limits(edge: Policies) -> tuple[str, str]:
     return f"allow_regions={list(edge.settings.allow_regions)}", "add 'origin' to the regions"
 
 
-async def _recall(call: Call, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False) -> Reply | None:
+async def _recall(
+    call: Call, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False, stale_s: float = 0.0,
+    trace: Trace | None = None,
+) -> Reply | None:  # fmt: skip
     """The answer that the exact cache has for this call. A store that fails, or a broken entry, is a miss."""
     if edge.store is None or not call.key or not call.controls.lookup:
         return None
     try:
         entry = await rt.load(edge.store, call.key)
-        if entry is None or not policy.usable(entry, call, rt.wall()):
+        if entry is None or not policy.usable(entry, call, rt.wall(), stale_s):
             return None
-        return _hit(call, entry, edge, rt, began, collapsed)
+        return _hit(call, entry, edge, rt, began, collapsed, trace)
     except Exception as error:
         edge.telemetry.mishap("cache load", error)
         return None
+
+
+async def _stale(call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace) -> Reply | None:
+    """After an outage: the answer that was fresh until a short while ago (RFC 5861, section 4), if that is wanted."""
+    stale_s = policy.stale_s(call.controls, edge.settings.cache.stale_if_error_s)
+    if not trace.shows_outage or stale_s <= 0:
+        return None
+    reply = await _recall(call, edge, rt, began, stale_s=stale_s, trace=trace)
+    if reply is not None:
+        edge.telemetry.count("stale answers")
+    return reply
 
 
 def _alike(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply | None:
@@ -320,7 +341,11 @@ def _land(edge: Policies, flight: Flight | None, *, stored: bool) -> None:
         edge.flights.land(flight, stored=stored)
 
 
-def _hit(call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, collapsed: bool) -> Reply:
+def _hit(
+    call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, collapsed: bool, trace: Trace | None = None
+) -> Reply:
+    """The answer of an entry. `trace`: what was tried before, of a call that it answers although it is stale."""
+    tried = tuple(trace.tried) if trace is not None else ()
     wall = rt.wall()
     body = policy.render(entry, call, wall)
     kind = b"text/event-stream; charset=utf-8" if call.streamed else b"application/json"
@@ -328,10 +353,12 @@ def _hit(call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, co
         route=call.route.value,
         endpoint=entry.endpoint,
         pop=entry.pop,
+        attempts=len(tried),
+        tried=tried,
         cache="hit",
         key=call.key,
         age_s=wall - entry.stored_at,
-        ttl_s=entry.expires_at - wall,
+        ttl_s=policy.fresh_until(entry, call) - wall,
         collapsed=collapsed,
         original_id=entry.id,
         took_ms=(rt.now() - began) * 1e3,
@@ -369,9 +396,18 @@ async def _keep(
 def _entry(
     call: Call, edge: Policies, reply: Reply, body: bytes, endpoint: Endpoint, pop: str, now: float
 ) -> Entry | None:
-    ttl_s = edge.settings.cache.ttl_s
+    said = edge.settings.cache
+    stale_s = policy.kept_stale_s(call.controls, said.stale_if_error_s)
     return policy.entry_of(
-        call, reply.status, reply.headers, body, now=now, ttl_s=ttl_s, endpoint=endpoint.name, pop=pop
+        call,
+        reply.status,
+        reply.headers,
+        body,
+        now=now,
+        ttl_s=said.ttl_s,
+        stale_s=stale_s,
+        endpoint=endpoint.name,
+        pop=pop,
     )
 
 

@@ -118,6 +118,7 @@ class Controls:
     lookup: bool = True
     max_age_s: float | None = None
     only_if_cached: bool = False
+    stale_if_error_s: float | None = None  # None: as the settings say
 
 
 @value
@@ -306,5 +307,11 @@ class Entry:
     id: str = ""  # the provider's own id of the answer
     endpoint: str = ""
     pop: str = ""
+    stale_s: float = 0.0  # how long it is kept after its end, for calls that nobody else answers
     # The body without what is new with each answer; made at the first hit.
     rest: bytes = field(default=b"", compare=False)
+
+    @property
+    def kept_until(self) -> float:
+        """When stores may let it go. Fresh it is only until `expires_at`."""
+        return self.expires_at + self.stale_s

@@ -7,7 +7,7 @@ import os
 
 from pydantic_core import from_json
 
-from ..values import Call, Entry, Json, RawHeaders
+from ..values import Call, Controls, Entry, Json, RawHeaders
 
 _compact = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -16,8 +16,9 @@ _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would 
 
 
 def entry_of(
-    call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, endpoint: str, pop: str
-) -> Entry | None:
+    call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, stale_s: float = 0.0,
+    endpoint: str, pop: str,
+) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
     `body` is a JSON object or, for a call that asked for one, a complete event stream. Only a 200 is stored, and
@@ -40,19 +41,43 @@ def entry_of(
         id=str(answer.get("id", "")),
         endpoint=endpoint,
         pop=pop,
+        stale_s=stale_s,
     )
 
 
-def usable(entry: Entry, call: Call, now: float) -> bool:
+def stale_s(said: Controls, set_s: float) -> float:
+    """For how long after its end an entry may answer this call when nobody else does. `set_s` is what the settings say.
+
+    Who wants none that is older than so and so (`max-age`) is given none, unless that caller says `stale-if-error` too.
+    """
+    if said.stale_if_error_s is not None:
+        return said.stale_if_error_s
+    return set_s if said.max_age_s is None else 0.0
+
+
+def kept_stale_s(said: Controls, set_s: float) -> float:
+    """How long the entry of this call's answer is kept after its end: for this caller, and for the others."""
+    return max(set_s, said.stale_if_error_s or 0.0)
+
+
+def fresh_until(entry: Entry, call: Call) -> float:
+    """When the entry ends for this caller."""
+    age_s = call.controls.max_age_s
+    return entry.expires_at if age_s is None else min(entry.expires_at, entry.stored_at + age_s)
+
+
+def usable(entry: Entry, call: Call, now: float, stale_s: float = 0.0) -> bool:
     """True when the entry is fresh, young enough for this caller, and has all that this call asks for.
+
+    With `stale_s` it may have ended as long ago as that.
 
     `now` is wall-clock time, as all times of entries. An entry of the future was stored before the clock went back: how
     old it is, nobody knows.
     """
     age = now - entry.stored_at
     return (
-        entry.stored_at <= now < entry.expires_at
-        and (call.controls.max_age_s is None or age <= call.controls.max_age_s)
+        entry.stored_at <= now < entry.expires_at + stale_s
+        and (call.controls.max_age_s is None or age <= call.controls.max_age_s + stale_s)
         and call.dialect is not None
         and call.dialect.serves(entry.has_usage, call.body)
     )

@@ -29,6 +29,7 @@ _COUNTED = dict.fromkeys(
         "miss",
         "bypass",
         "stored",
+        "stale answers",
         "broken streams",
         "hedges",
         "retired models",

@@ -11,11 +11,14 @@ from edgeclient.cache.stores.sqlite import SqliteBackend
 from edgeclient.values import Entry
 
 
-def entry(key: str = "a", *, size: int = 10, stored_at: float = 0.0, expires_at: float = 100.0, body: int = 0) -> Entry:
+def entry(
+    key: str = "a", *, size: int = 10, stored_at: float = 0.0, expires_at: float = 100.0, body: int = 0,
+    stale_s: float = 0.0,
+) -> Entry:  # fmt: skip
     return Entry(
         key=key, body=b'{"key":"%s"%s}' % (key.encode(), b" " * body), has_usage=True,
         headers=((b"request-id", b"r\xfc"),), size=size, stored_at=stored_at, expires_at=expires_at, id="1",
-        endpoint="fra", pop="FRA",
+        endpoint="fra", pop="FRA", stale_s=stale_s,
     )  # fmt: skip
 
 

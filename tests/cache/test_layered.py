@@ -49,6 +49,27 @@ def test_what_is_above_is_not_asked_for_below(load: Load) -> None:
     assert load(store, "a", 3.0) == entry("a")
 
 
+@both
+def test_what_has_expired_above_makes_way_for_a_newer_one_below(load: Load) -> None:
+    """Another process has asked anew; until then the old one is there for those who take it."""
+    above, below = MemoryStore(1000), MemoryStore(1000)
+    store, old, new = Layered(above, below), entry("a", expires_at=10.0, stale_s=90.0), entry("a", expires_at=50.0)
+    store.save(old, 1.0)
+    assert load(store, "a", 20.0) == old
+    below.save(new, 20.0)
+    assert load(store, "a", 20.0) == new
+    below.clear()
+    assert load(store, "a", 20.0) == new
+
+
+@both
+def test_an_older_one_below_does_not_replace_what_is_above(load: Load) -> None:
+    above, below = MemoryStore(1000), MemoryStore(1000)
+    above.save(entry("a", expires_at=20.0, stale_s=90.0), 1.0)
+    below.save(entry("a", expires_at=10.0, stale_s=90.0), 1.0)
+    assert load(Layered(above, below), "a", 30.0) == entry("a", expires_at=20.0, stale_s=90.0)
+
+
 def test_it_is_saved_when_one_of_the_two_takes_it() -> None:
     store = Layered(MemoryStore(10), MemoryStore(1000))
     assert store.save(entry(size=500), 1.0) and store.load("a", 1.0) == entry(size=500)

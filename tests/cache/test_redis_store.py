@@ -74,6 +74,9 @@ def test_keys_have_our_prefix_and_the_servers_expiry(server: Server) -> None:
     assert names[1] == b"edgeclient:1:generation" and names[0].startswith(b"edgeclient:1:") and names[0].endswith(b":k")
     assert 80_000 < server.tell("PTTL", names[0]) <= 90_000
     assert wire.decode("k", server.tell("GET", names[0])) == entry("k", stored_at=1000.0, expires_at=1090.0)
+    store.save(entry("k", stored_at=1000.0, expires_at=1090.0, stale_s=600.0), 1000.0)
+    assert store.flush(PATIENCE_S)
+    assert 680_000 < server.tell("PTTL", names[0]) <= 690_000  # kept for those who take a stale one
     store.close()
 
 

@@ -81,6 +81,14 @@ def test_expired_entries_are_swept_by_later_writes(case: Case) -> None:
     assert case.store.flush(20.0) and case.store.usage()[0] == 1
 
 
+def test_expired_entries_that_are_kept_are_not_swept(case: Case) -> None:
+    case.store.save(entry("kept", stale_s=200.0), 1.0)
+    case.store.save(entry("new", expires_at=1000.0), 200.0)
+    assert case.store.flush(20.0) and case.store.usage()[0] == 2
+    case.store.save(entry("newer", expires_at=1000.0), 300.0)
+    assert case.store.flush(20.0) and case.store.usage()[0] == 2
+
+
 def test_entries_of_the_future_go_when_something_is_written(case: Case) -> None:
     """Another process, or this one before it was started anew, stored them before the clock went back."""
     for n in range(1200):

@@ -76,6 +76,18 @@ def test_neither_an_expired_entry_nor_one_of_the_future_is_given(kept: Kept, now
     assert (kept.store.load("a", now) is not None) is found
 
 
+@pytest.mark.parametrize(
+    ("now", "found"), [(49.9, False), (99.9, True), (100.0, True), (129.9, True), (130.0, False), (200.0, False)]
+)
+def test_an_entry_that_is_kept_after_its_end_is_given_until_then(kept: Kept, now: float, found: bool) -> None:
+    saved = entry(stored_at=50.0, stale_s=30.0)
+    kept.store.save(saved, 50.0)
+    assert kept.store.load("a", now) == (saved if found else None)  # not written yet, where it is written at all
+    kept.store.save(saved, 50.0)
+    kept.settle()
+    assert kept.store.load("a", now) == (saved if found else None)
+
+
 def test_a_clock_that_goes_back_lets_no_entry_live_longer(kept: Kept) -> None:
     kept.store.save(entry("a", stored_at=50.0), 50.0)
     kept.settle()

@@ -16,6 +16,10 @@ GOLDEN = (
     b"ec\x01D\xaa\xd6\xc4\xafA\xcaQ\x00\x00\x00>"
     b'[true,[["request-id","r\\u00fc"]],10,0.0,100.0,"1","fra","FRA"]{"key":"a"}'
 )
+GOLDEN_2 = (
+    b"ec\x02q\xf1\xea\x91\xed\x16\xe0`\x00\x00\x00C"
+    b'[true,[["request-id","r\\u00fc"]],10,0.0,100.0,"1","fra","FRA",60.0]{"key":"a"}'
+)
 
 ENTRIES = st.builds(
     Entry,
@@ -29,6 +33,7 @@ ENTRIES = st.builds(
     id=st.text(max_size=9),
     endpoint=st.text(max_size=9),
     pop=st.text(max_size=9),
+    stale_s=st.just(0.0) | st.floats(0, 2e9),
 )
 
 
@@ -55,7 +60,7 @@ def test_a_truncated_entry_is_damage(kept: Entry, end: int) -> None:
 
 @given(data=st.binary(max_size=300))
 def test_no_bytes_raise_anything_else(data: bytes) -> None:
-    for said in (data, b"ec\x01" + data):
+    for said in (data, b"ec\x01" + data, b"ec\x02" + data):
         with pytest.raises((wire.Damaged, wire.Newer)):
             wire.decode("a", said)
 
@@ -75,14 +80,25 @@ def test_a_well_sealed_head_that_says_nothing_is_damage(head: bytes) -> None:
 
 
 def test_a_newer_schema_is_told_from_damage() -> None:
-    with pytest.raises(wire.Newer, match="schema 2"):
-        wire.decode("a", b"ec\x02" + b"whatever it looks like then")
+    with pytest.raises(wire.Newer, match="schema 3"):
+        wire.decode("a", b"ec\x03" + b"whatever it looks like then")
 
 
 def test_schema_1_is_read_for_ever() -> None:
     """Bytes that lie on servers and disks already."""
     assert wire.decode("a", GOLDEN) == entry("a")
     assert wire.encode(entry("a")) == GOLDEN
+
+
+def test_schema_2_is_read_for_ever_and_written_only_for_what_is_kept_after_its_end() -> None:
+    assert wire.encode(entry("a", stale_s=60.0)) == GOLDEN_2
+    assert wire.decode("a", GOLDEN_2) == entry("a", stale_s=60.0)
+
+
+def test_a_head_of_one_schema_is_damage_in_the_other() -> None:
+    for data, schema in ((GOLDEN, b"\x02"), (GOLDEN_2, b"\x01"), (GOLDEN, b"\x00")):
+        with pytest.raises(wire.Damaged):
+            wire.decode("a", data[:2] + schema + data[3:])
 
 
 def test_it_is_small() -> None:

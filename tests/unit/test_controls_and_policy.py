@@ -119,6 +119,44 @@ def test_an_entry_is_usable_while_it_is_young_enough(now: float, max_age_s: floa
     assert entry is not None and policy.usable(entry, asked, now) is expected
 
 
+@pytest.mark.parametrize(
+    ("now", "max_age_s", "expected"),
+    [
+        (99.9, None, False),
+        (169.9, None, True),
+        (170.0, None, False),
+        (120.0, 10.0, True),
+        (120.1, 10.0, False),
+        (169.9, 1000.0, True),
+    ],
+)
+def test_a_stale_entry_is_usable_for_a_while(now: float, max_age_s: float | None, expected: bool) -> None:
+    """It ends at 160, or when it is too old for this caller, and may have ended 10 seconds ago."""
+    asked = replace(call("openai_chat", ASKED), controls=Controls(max_age_s=max_age_s))
+    entry = _entry_of(asked, CHAT, stale_s=1000.0)
+    assert entry is not None and entry.kept_until == 1160.0
+    assert policy.usable(entry, asked, now, 10.0) is expected
+    assert not policy.usable(entry, asked, 160.0)  # that it is kept does not make it fresh
+    assert policy.fresh_until(entry, asked) == (110.0 if max_age_s == 10.0 else 160.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "set_s", "given_s", "kept_s"),
+    [
+        (Controls(), 0.0, 0.0, 0.0),
+        (Controls(), 60.0, 60.0, 60.0),
+        (Controls(stale_if_error_s=5.0), 60.0, 5.0, 60.0),  # the others may still want it
+        (Controls(stale_if_error_s=90.0), 60.0, 90.0, 90.0),
+        (Controls(stale_if_error_s=0.0), 60.0, 0.0, 60.0),
+        (Controls(max_age_s=10.0), 60.0, 0.0, 60.0),
+        (Controls(max_age_s=10.0, stale_if_error_s=5.0), 60.0, 5.0, 60.0),
+    ],
+)
+def test_for_how_long_a_stale_entry_answers(said: Controls, set_s: float, given_s: float, kept_s: float) -> None:
+    assert policy.stale_s(said, set_s) == given_s
+    assert policy.kept_stale_s(said, set_s) == kept_s
+
+
 def test_an_entry_without_usage_does_not_answer_who_wants_it() -> None:
     entry = _entry_of(call("openai_chat", {"stream": True}), replayed("openai_chat", ["one"], stream=True))
     assert entry is not None and not entry.has_usage

@@ -26,6 +26,10 @@ KEY = "0123456789abcdef0123456789abcdef"
         ),
         (Notes(cache="bypass"), [("cache-status", "edgeclient; fwd=bypass")]),
         (
+            Notes(cache="hit", ttl_s=-0.25),
+            [("cache-status", "edgeclient; hit; ttl=-1")],
+        ),
+        (
             Notes(cache="hit", ttl_s=59.0, collapsed=True, took_ms=0.25),
             [("cache-status", "edgeclient; hit; ttl=59; collapsed"), ("server-timing", "edge;dur=0.250")],
         ),

@@ -10,8 +10,9 @@ from ...values import Entry
 class Store(Protocol):
     """Keeps entries by key. All times are wall-clock seconds, and come from the caller.
 
-    Guarantees: `load` gives back an equal entry or None, never a part of one. An entry past its time is never given, nor
-    one from the future: it was stored before the clock went back, and may not live longer for that. `save` replaces, and
+    Guarantees: `load` gives back an equal entry or None, never a part of one. An entry past its `kept_until` is never
+    given, nor one from the future: it was stored before the clock went back, and may not live longer for that. One that has
+    expired, and is kept, is given: whether it answers is not the store's to say. `save` replaces, and
     what was saved is found at once by the same store. Loading and saving end within the store's time budget, whatever
     happens to what is behind it. All methods are thread-safe. Any may raise: the pipeline counts it and goes on.
     """

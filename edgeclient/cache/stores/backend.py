@@ -16,8 +16,8 @@ class Record:
     key: str
     data: bytes
     stored_at: float
-    expires_at: float
-    ttl_s: float  # how much of its life was left when it was saved
+    kept_until: float
+    ttl_s: float  # how much of that was left when it was saved
 
 
 class Backend(Protocol):
@@ -34,7 +34,7 @@ class Backend(Protocol):
         """What is kept under each key."""
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
-        """Delete these, save those, and sweep what has expired."""
+        """Delete these, save those, and sweep what is kept no longer."""
 
     def clear(self) -> None: ...
 

@@ -120,7 +120,7 @@ class Guarded:
             return
         try:
             saved = [
-                Record(key, wire.encode(entry), entry.stored_at, entry.expires_at, entry.expires_at - now)
+                Record(key, wire.encode(entry), entry.stored_at, entry.kept_until, entry.kept_until - now)
                 for key, (entry, now) in batch.items()
                 if entry is not None
             ]
@@ -190,4 +190,4 @@ def _at_exit() -> None:
 
 
 def _alive(entry: Entry | None, now: float) -> Entry | None:
-    return entry if entry is not None and entry.stored_at <= now < entry.expires_at else None
+    return entry if entry is not None and entry.stored_at <= now < entry.kept_until else None

@@ -9,7 +9,8 @@ from . import Store
 class Layered:
     """Memory above a store that others share. An entry's times are its own, so it lives as long above as below.
 
-    What another process clears below may be answered from above until it expires.
+    What another process clears below may be answered from above until it expires. One that has expired above answers only
+    when there is no newer one below.
     """
 
     def __init__(self, above: Store, below: Store) -> None:
@@ -18,19 +19,22 @@ class Layered:
 
     def load(self, key: str, now: float) -> Entry | None:
         entry = self._above.load(key, now)
-        if entry is None:
-            entry = self._below.load(key, now)
-            if entry is not None:
-                self._above.save(entry, now)
-        return entry
+        if entry is not None and now < entry.expires_at:
+            return entry
+        return self._newer(entry, self._below.load(key, now), now)
 
     async def load_async(self, key: str, now: float) -> Entry | None:
         entry = self._above.load(key, now)
-        if entry is None:
-            entry = await self._below.load_async(key, now)
-            if entry is not None:
-                self._above.save(entry, now)
-        return entry
+        if entry is not None and now < entry.expires_at:
+            return entry
+        return self._newer(entry, await self._below.load_async(key, now), now)
+
+    def _newer(self, above: Entry | None, below: Entry | None, now: float) -> Entry | None:
+        """What was found below, unless it is older than the expired one above."""
+        if below is None or (above is not None and below.expires_at <= above.expires_at):
+            return above
+        self._above.save(below, now)
+        return below
 
     def save(self, entry: Entry, now: float) -> bool:
         above = self._above.save(entry, now)

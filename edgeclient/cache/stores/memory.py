@@ -28,8 +28,8 @@ class MemoryStore:
                 self._set_back(now)
             self._latest = now
             entry = self._entries.get(key)
-            if entry is not None and not entry.stored_at <= now < entry.expires_at:
-                if entry.expires_at <= now:
+            if entry is not None and not entry.stored_at <= now < entry.kept_until:
+                if entry.kept_until <= now:
                     del self._entries[key]
                 return None
             return entry

@@ -1,8 +1,9 @@
 """Entries on a Redis or Valkey server, shared by all processes that reach it. Opens sockets, through the `redis` package.
 
-Keys are `edgeclient:SCHEMA:GENERATION:KEY`, with the server's own expiry. The generation is a word that stands under
-`edgeclient:SCHEMA:generation`; a new word there makes all entries unreachable at once, and they expire by themselves. It is a
-random word, not a number: if the server evicts it, the next one is new, and nothing that was cleared comes back.
+Keys are `edgeclient:1:GENERATION:KEY`, with the server's own expiry; the 1 is the version of these names. The generation
+is a word that stands under `edgeclient:1:generation`; a new word there makes all entries unreachable at once, and they expire
+by themselves. It is a random word, not a number: if the server evicts it, the next one is new, and nothing that was cleared
+comes back.
 
 Its sync client serves tasks too, in the reader's thread: a lookup can be left at its deadline while the connection goes on
 being made, which takes several round trips where a budget has room for one.
@@ -17,10 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import wire
 from .backend import Record
 
-_PREFIX = f"edgeclient:{wire.SCHEMA}:"
+_PREFIX = "edgeclient:1:"
 _GENERATION = f"{_PREFIX}generation"
 _LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at its budget
 

@@ -25,6 +25,7 @@ _WRITE_S = 1.0  # longest wait for another writer; nobody's call waits with it
 _SWEEP = 256  # expired entries that one write takes along
 _FUTURE_S = 1.0
 
+# `expires_at` is until when an entry is kept; whether it is fresh stands in its data.
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, stored_at REAL NOT NULL, expires_at REAL NOT NULL, data BLOB NOT NULL);
@@ -67,7 +68,7 @@ class SqliteBackend:
             return [None if row is None else row[0] for row in found]
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
-        rows = [(_short(record.key), record.stored_at, record.expires_at, record.data) for record in saved]
+        rows = [(_short(record.key), record.stored_at, record.kept_until, record.data) for record in saved]
         with self._writing as db, _transaction(db):
             _forget_future(db, now)
             db.executemany("DELETE FROM entries WHERE key = ?", [(_short(key),) for key in deleted])

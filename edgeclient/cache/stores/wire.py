@@ -3,6 +3,7 @@
 Schema 1:  b"ec", the schema as one byte, a digest of 8 bytes over the key and all that follows, the length of the head
 (4 bytes, the highest first), the head, the answer's body. The head is a JSON list: [has_usage, [[name, value], ...], size,
 stored_at, expires_at, id, endpoint, pop]. The key is in the digest and not in the bytes: under another key they are damaged.
+Schema 2:  the head has one more item, stale_s. Written only for entries that have it: older versions read all others.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 
 from ...values import Entry
 
-SCHEMA = 1
+SCHEMA = 2  # the highest that is read
 
 _MAGIC = b"ec"
 _DIGEST = 8
@@ -29,9 +30,9 @@ class Newer(Exception):
 
 
 def encode(entry: Entry) -> bytes:
-    """The entry as bytes of the schema that is written today."""
+    """The entry as bytes of the lowest schema that holds all of it."""
     headers = [(name.decode("latin-1"), said.decode("latin-1")) for name, said in entry.headers]
-    said = (
+    said = [
         entry.has_usage,
         headers,
         entry.size,
@@ -40,10 +41,14 @@ def encode(entry: Entry) -> bytes:
         entry.id,
         entry.endpoint,
         entry.pop,
-    )
+    ]
+    schema = 1
+    if entry.stale_s:
+        schema = 2
+        said.append(entry.stale_s)
     head = _dumps(said).encode()
     rest = b"".join((len(head).to_bytes(4, "big"), head, entry.body))
-    return b"".join((_MAGIC, bytes((SCHEMA,)), _digest(entry.key, rest), rest))
+    return b"".join((_MAGIC, bytes((schema,)), _digest(entry.key, rest), rest))
 
 
 def decode(key: str, data: bytes) -> Entry:
@@ -53,17 +58,18 @@ def decode(key: str, data: bytes) -> Entry:
     if data[2] > SCHEMA:
         raise Newer(f"schema {data[2]}; this version reads up to {SCHEMA}")
     digest, rest = data[3:_START], data[_START:]
-    if data[2] != SCHEMA or digest != _digest(key, rest):
+    if data[2] == 0 or digest != _digest(key, rest):
         raise Damaged(f"{len(data)} bytes that are not what was written")
     try:
-        return _read(key, rest)
+        return _read(key, data[2], rest)
     except (ValueError, TypeError, RecursionError) as error:
         raise Damaged(f"{len(data)} bytes that spell no entry") from error
 
 
-def _read(key: str, rest: bytes) -> Entry:
+def _read(key: str, schema: int, rest: bytes) -> Entry:
     end = 4 + int.from_bytes(rest[:4], "big")
-    has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop = json.loads(rest[4:end])
+    said = json.loads(rest[4:end])
+    has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop, stale_s = said if schema > 1 else [*said, 0.0]
     return Entry(
         key=key,
         body=rest[end:],
@@ -75,6 +81,7 @@ def _read(key: str, rest: bytes) -> Entry:
         id=id_,
         endpoint=endpoint,
         pop=pop,
+        stale_s=float(stale_s),
     )
 
 
