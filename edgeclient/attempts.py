@@ -35,6 +35,7 @@ class Budget:
     retry_sent: SentAgain = "idempotent"
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged
+    goes_on: bool = False  # another model is asked when none of the endpoints answers
 
 
 @dataclass(slots=True)
@@ -43,6 +44,16 @@ class Trace:
 
     tried: list[Attempt] = field(default_factory=list)
     endpoint: Endpoint = ORIGIN
+    before: int = 0  # attempts of the model that a cascade asked first
+
+    @property
+    def is_fresh(self) -> bool:
+        """True until the first attempt at the model that is asked now."""
+        return len(self.tried) == self.before
+
+    def begin_again(self) -> None:
+        """From here on another model is asked."""
+        self.before = len(self.tried)
 
     def add(self, endpoint: Endpoint, outcome: str, status: int = 0) -> None:
         self.endpoint = endpoint
@@ -126,7 +137,7 @@ async def send(
         endpoint = left.pop(0)
         if sent and sent == budget.attempts - 1 and ORIGIN in left:
             endpoint, left = ORIGIN, []  # the last of several attempts is kept for the client's own origin
-        more = bool(left) and rt.now() < budget.deadline
+        more = (bool(left) or budget.goes_on) and rt.now() < budget.deadline
         connect_s = selector.patience_s(endpoint, budget.connect_s) if more else None
         ended = await _attempts(call, endpoint, left, budget, connect_s, selector, rt, trace)
         last = ended[-1]
@@ -177,12 +188,12 @@ async def _attempts(
 ) -> list[Tried]:  # fmt: skip
     """One attempt or, when it is hedged, two at once: those that ended, the one that counts last. Each is learned from."""
     hedging = budget.hedging
-    if hedging is not None and not trace.tried and left and left[0] is not ORIGIN and hedging.fits(call):
+    if hedging is not None and trace.is_fresh and left and left[0] is not ORIGIN and hedging.fits(call):
         after_s = selector.hedge_after_s(endpoint, left[0], call, rt.now())
         if after_s is not None:
             return await _hedged(call, endpoint, left, after_s, hedging, connect_s, selector, rt, trace)
     tried = await _attempt(call, endpoint, connect_s, rt)
-    _learn(call, tried, selector, rt, trace, first=call.retry == 0 and not trace.tried)
+    _learn(call, tried, selector, rt, trace, first=call.retry == 0 and trace.is_fresh)
     return [tried]
 
 
