@@ -44,20 +44,16 @@ class Trace:
 
     tried: list[Attempt] = field(default_factory=list)
     endpoint: Endpoint = ORIGIN
-    before: int = 0  # attempts of the model that a cascade asked first
+    first_model: str = ""  # the small model, while a cascade asks it
 
     @property
     def is_fresh(self) -> bool:
         """True until the first attempt at the model that is asked now."""
-        return len(self.tried) == self.before
-
-    def begin_again(self) -> None:
-        """From here on another model is asked."""
-        self.before = len(self.tried)
+        return not self.tried or self.tried[-1].model != self.first_model
 
     def add(self, endpoint: Endpoint, outcome: str, status: int = 0) -> None:
         self.endpoint = endpoint
-        self.tried.append(Attempt(endpoint.name, outcome, status))
+        self.tried.append(Attempt(endpoint.name, outcome, status, self.first_model))
 
 
 @dataclass(slots=True)

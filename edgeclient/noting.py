@@ -20,6 +20,7 @@ class Attempt:
     endpoint: str  # its name; "origin" is the client's own
     outcome: str  # "ok", "status" (5xx), "throttled" (429, 529), "outrun", or an error type of RFC 9209, section 2.3
     status: int = 0  # of the response; 0 when none came
+    model: str = ""  # the small model, where a cascade asked it first; else "", for the model of the call
 
 
 @value

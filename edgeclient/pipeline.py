@@ -265,8 +265,9 @@ async def _first(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline
     budget = _budget(edge, 1, deadline)
     budget.goes_on = True
     steps = edge.settings.cascade[call.model]
+    trace.first_model = leg.model
     reply = await ask_first(leg, steps, candidates, edge.selector, budget, rt, trace, edge.telemetry)
-    trace.begin_again()
+    trace.first_model = ""
     return leg, reply
 
 

@@ -68,7 +68,12 @@ def _passes(said: Cascade, text: str) -> bool:
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _refuse(word: str) -> None:
+    """NaN and the infinities, which Python reads and JSON does not have."""
+    raise ValueError(word)

@@ -58,7 +58,7 @@ def test_a_good_answer_of_the_small_model_is_handed_back(run: Run) -> None:
     reply, notes, rt = ask(run, edge_with(), pop)
     assert rt.sent == ["pop"] and json.loads(reply.body or b"")["model"] == "as-the-provider-says"
     assert (notes.cascade, notes.model, notes.asked_model, notes.route) == ("first", SMALL, "gpt-4o", "inference")
-    assert notes.tried == (Attempt("pop", "ok", 200),) and notes.endpoint == "pop"
+    assert notes.tried == (Attempt("pop", "ok", 200, SMALL),) and notes.endpoint == "pop"
     (call,) = asked
     assert (call.model, call.body["model"], call.stands_in) == (SMALL, SMALL, True)
 
@@ -77,11 +77,13 @@ def test_a_bad_answer_leaves_the_call_to_the_model_asked_for(run: Run) -> None:
     assert rt.sent == ["pop", "gate"] and rt.closed == [first]
     assert json.loads(reply.body or b"")["model"] == "gpt-4o"
     assert (notes.cascade, notes.model, notes.asked_model, notes.route) == ("second", "gpt-4o", "", "gateway")
-    assert notes.tried == (Attempt("pop", "ok", 200), Attempt("gate", "ok", 200)) and notes.endpoint == "gate"
+    assert notes.tried == (Attempt("pop", "ok", 200, SMALL), Attempt("gate", "ok", 200)) and notes.endpoint == "gate"
     (call,) = asked
     assert (call.model, call.body["model"], call.stands_in) == ("gpt-4o", "gpt-4o", False)
     (event,) = edge.telemetry.events()
     assert event.model == "gpt-4o" and edge.telemetry.mishaps() == {}
+    counts = edge.telemetry.counts()
+    assert (counts["calls"], counts["attempts"], counts["failovers"]) == (1, 2, 0)
 
 
 LONG: dict[str, Any] = {"min_chars": 3}
@@ -95,6 +97,7 @@ JUDGED: list[tuple[dict[str, Any], Any, str]] = [
     ({"json": True}, text('{"a": [1]}'), "first"),
     ({"json": True}, text('```{"a": 1}```'), "second"),
     ({"json": True}, text("[" * 100_000), "second"),
+    ({"json": True}, text('{"a": NaN}'), "second"),
     ({"check": str.isupper}, text("LOUD"), "first"),
     ({"check": str.isupper}, text("quiet"), "second"),
     ({"min_chars": 2, "matches": "^a"}, text("b" * 9), "second"),
@@ -176,6 +179,7 @@ def test_the_small_model_gets_one_request_and_the_other_all_of_its_own(run: Run)
     refused = edge_with(POP, POP2, GATE)
     _, _, rt = ask(run, refused, Failure.REFUSED)
     assert sorted(rt.sent[:2]) == ["pop", "pop2"] and rt.sent[2:] == ["gate"]
+    assert refused.telemetry.counts()["failovers"] == 1
     assert None not in rt.connect_s[:2]  # none of the two is waited for as if it were the last
 
 
