@@ -12,7 +12,7 @@ from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.noting import Attempt, Notes
 from edgeclient.pipeline import Policies, classify, respond
 from edgeclient.settings import Cascade
-from edgeclient.values import Call, Endpoint, Failure, Reply, Request, Route
+from edgeclient.values import Call, Endpoint, Failure, Outcome, Reply, Request, Route
 
 from .scripted import Native, Run, Scripted, both_ways, ok, policies, request, says
 
@@ -86,6 +86,19 @@ def test_a_bad_answer_leaves_the_call_to_the_model_asked_for(run: Run) -> None:
     assert (counts["calls"], counts["attempts"], counts["failovers"]) == (1, 2, 0)
 
 
+@both_ways
+def test_each_models_first_attempt_is_learned_from(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[tuple[str, str]] = []
+    edge = edge_with(min_chars=100)
+
+    def record(outcome: Outcome, now: float) -> None:
+        learned.append((outcome.endpoint.name, outcome.call.model if outcome.call is not None else ""))
+
+    monkeypatch.setattr(type(edge.selector), "record", lambda self, outcome, now: record(outcome, now))
+    ask(run, edge, text("short"))
+    assert learned == [("pop", SMALL), ("gate", "gpt-4o")]
+
+
 LONG: dict[str, Any] = {"min_chars": 3}
 JUDGED: list[tuple[dict[str, Any], Any, str]] = [
     ({"min_chars": 4}, text("four"), "first"),
@@ -111,6 +124,7 @@ JUDGED: list[tuple[dict[str, Any], Any, str]] = [
     (LONG, ok(choices=None), "second"),
     (LONG, says(400), "second"),
     (LONG, says(401), "second"),
+    (LONG, says(418, body=ok().body or b""), "second"),
     (LONG, says(404), "second"),
     (LONG, says(429), "second"),
     (LONG, says(503), "second"),
