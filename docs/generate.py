@@ -75,6 +75,11 @@ will do.
 {_prose(settings.Hedge)}
 
 {_fields_table(settings.Hedge)}
+## `Cascade`
+
+{_prose(settings.Cascade)} How to use it: [Ask a small model first](../how-to/cascade.md).
+
+{_fields_table(settings.Cascade)}
 ## A table of `models`
 
 {_prose(settings.Model)} How to use it: [Look models up](../how-to/models.md).
@@ -401,6 +406,9 @@ def _kind_and_default(kind: Any, name: str) -> tuple[str, str]:
     ]
     try:
         default: Any = getattr(kind(), name)
+    except edgeclient.SettingsError:  # a settings class with a field that has no default
+        assert limits is not None
+        default = dataclasses.MISSING if limits.is_required() else limits.default
     except TypeError:
         default = dataclasses.MISSING if field.default is dataclasses.MISSING else field.default
     shown = (

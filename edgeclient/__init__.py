@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .anthropic import Anthropic, AsyncAnthropic
     from .edge import Edge, Status
     from .openai import AsyncOpenAI, OpenAI
-    from .settings import Cache, Endpoint, Hedge
+    from .settings import Cache, Cascade, Endpoint, Hedge
     from .telemetry.events import Event
     from .transports import AsyncEdgeTransport, EdgeTransport
 
@@ -28,6 +28,7 @@ __all__ = [
     "AsyncEdgeTransport",
     "AsyncOpenAI",
     "Cache",
+    "Cascade",
     "Edge",
     "EdgeError",
     "EdgeTransport",
@@ -54,6 +55,7 @@ _WHERE = {
     "Status": "edge",
     "Endpoint": "settings",
     "Cache": "settings",
+    "Cascade": "settings",
     "Hedge": "settings",
     "EdgeTransport": "transports",
     "AsyncEdgeTransport": "transports",

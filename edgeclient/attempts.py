@@ -37,6 +37,7 @@ class Budget:
     retry_sent: SentAgain = "idempotent"
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged
+    goes_on: bool = False  # another model is asked when none of the endpoints answers
 
 
 @dataclass(slots=True)
@@ -46,15 +47,21 @@ class Trace:
     tried: list[Attempt] = field(default_factory=list)
     endpoint: Endpoint = ORIGIN
     given_up: bool = False  # all have ended, and none gave an answer
+    first_model: str = ""  # the small model, while a cascade asks it
 
     @property
     def shows_outage(self) -> bool:
         """True when every attempt failed, and each by its connection or with a 5xx: what RFC 5861 calls an error."""
         return self.given_up and all(one.status >= 500 or one.outcome in _OUTAGES for one in self.tried)
 
+    @property
+    def is_fresh(self) -> bool:
+        """True until the first attempt at the model that is asked now."""
+        return not self.tried or self.tried[-1].model != self.first_model
+
     def add(self, endpoint: Endpoint, outcome: str, status: int = 0) -> None:
         self.endpoint = endpoint
-        self.tried.append(Attempt(endpoint.name, outcome, status))
+        self.tried.append(Attempt(endpoint.name, outcome, status, self.first_model))
 
 
 @dataclass(slots=True)
@@ -137,9 +144,9 @@ async def send(
         endpoint = left.pop(0)
         if sent and sent == budget.attempts - 1 and ORIGIN in left:
             endpoint, left = ORIGIN, []  # the last of several attempts is kept for the client's own origin
-        more = bool(left) and rt.now() < budget.deadline
+        more = (bool(left) or budget.goes_on) and rt.now() < budget.deadline
         connect_s = selector.patience_s(endpoint, budget.connect_s) if more else None
-        if budget.hedging is not None and not trace.tried and left and left[0] is not ORIGIN:
+        if budget.hedging is not None and trace.is_fresh and left and left[0] is not ORIGIN:
             ended = await _perhaps_hedged(call, endpoint, left, budget.hedging, connect_s, selector, rt, trace)
         else:
             ended = [await _learned(call, endpoint, connect_s, selector, rt, trace)]
@@ -191,7 +198,7 @@ async def _learned(
 ) -> Tried:
     """One attempt, which is learned from."""
     tried = await _attempt(call, endpoint, connect_s, rt)
-    _learn(call, tried, selector, rt, trace, first=call.retry == 0 and not trace.tried)
+    _learn(call, tried, selector, rt, trace, first=call.retry == 0 and trace.is_fresh)
     return tried
 
 

@@ -84,6 +84,7 @@ class Edge:
         allow_regions: Any = _UNSET,
         routes: Any = _UNSET,
         aliases: Any = _UNSET,
+        cascade: Any = _UNSET,
         retired: Any = _UNSET,
         models: Any = _UNSET,
         rtt_source: Any = _UNSET,

@@ -21,6 +21,7 @@ class Attempt:
     endpoint: str  # its name; "origin" is the client's own
     outcome: str  # "ok", "status" (5xx), "throttled" (429, 529), "outrun", or an error type of RFC 9209, section 2.3
     status: int = 0  # of the response; 0 when none came
+    model: str = ""  # the small model, where a cascade asked it first; else "", for the model of the call
 
 
 @value
@@ -43,7 +44,10 @@ class Notes:
     rtt_ms: float | None = None  # of the path to the endpoint, measured with this answer
     took_ms: float | None = None  # from the call's start to the answer's head
     model: str = ""  # the model that was asked for at the endpoint (which may map it to a name of its own)
-    asked_model: str = ""  # the model in the request, where an alias put another in its place; else ""
+    asked_model: str = ""  # the model in the request, where an alias or a cascade put another in its place; else ""
+    cascade: str = (
+        ""  # of a cascade: "first" (the small model's answer passed) or "second"; "" for a hit and without one
+    )
 
     def as_dict(self) -> dict[str, Any]:
         """The notes as plain values, for logs."""

@@ -19,7 +19,9 @@ from .cache.key import credential_digest, exact_key
 from .cache.semantic import Semantic
 from .cache.stores import Store
 from .cache.tee import Tee
+from .cascading import ask_first
 from .dialects import dialect_of
+from .dialects.texts import TEXTS
 from .errors import RouteError
 from .noting import Notes
 from .pops.cache_status import cache_of
@@ -29,15 +31,15 @@ from .pops.memory import Memory
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .pops.wake import Wake
-from .routing import routes
+from .routing import cascade, routes
 from .routing.knowledge import Knowledge, news_of
 from .routing.lifecycle import Stage
 from .runtime.protocol import Runtime
 from .telemetry.events import Event, Telemetry
-from .values import ORIGIN, Call, Controls, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
+from .values import ORIGIN, Call, Controls, Dialect, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from .settings import Cascade, Settings
 
 _TEE_LIMIT = 8 * 2**20
 _OPENING = 1024  # bytes by which a conversation is told
@@ -101,14 +103,16 @@ def classify(request: Request, edge: Policies) -> Call:
     said = _said(request, edge) if says else controls.DEFAULT
     digest = credential_digest(request.headers) if edge.store is not None else ""
     key = ""
-    if digest and (said.store or said.lookup):
+    live = streamed if request.live is None else request.live
+    steps = None if live or streamed or way is not None or not own else _steps(model, dialect, body, edge)
+    if digest and (said.store or said.lookup) and cascade.is_lasting(steps):
         key = exact_key(
             credential=digest,
             method=request.method,
             origin=request.origin,
             path=request.path,
             query=request.query,
-            family=f"{dialect.name}/{route.value}",
+            family=f"{dialect.name}/{route.value}{cascade.stamp(steps)}",
             headers=request.headers,
             body=body,
         )
@@ -124,7 +128,7 @@ def classify(request: Request, edge: Policies) -> Call:
         size=len(request.body),
         opening=hash(request.body[:_OPENING]),
         streamed=streamed,
-        live=streamed if request.live is None else request.live,
+        live=live,
         key=key,
         controls=said,
         idempotent=bool(key) or idempotent,
@@ -133,7 +137,14 @@ def classify(request: Request, edge: Policies) -> Call:
         residency=request.residency,
         provider=provider,
         asked_model=asked_model,
+        first_model=steps.first if steps is not None else "",
     )
+
+
+def _steps(model: str, dialect: Dialect, body: Json, edge: Policies) -> Cascade | None:
+    """The cascade that this question goes through, if any."""
+    said = edge.settings.cascade.get(model)
+    return said if said is not None and dialect.name in TEXTS and cascade.fits(body) else None
 
 
 def _said(request: Request, edge: Policies) -> Controls:
@@ -206,8 +217,12 @@ def _mind_end(call: Call, edge: Policies, rt: Runtime, began: float) -> None:
 async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple[Reply, bool]:
     """Steps 6 to 9 of a call that the cache did not answer: its reply, and whether that is in the cache now."""
     trace = Trace()
+    total_s = edge.settings.total_s
+    deadline = rt.now() + total_s if total_s is not None else float("inf")
     try:
-        reply = await _send(call, edge, rt, trace)  # 6 plan and 7 attempts
+        leg, reply = await _first(call, edge, rt, trace, deadline)
+        if reply is None:
+            leg, reply = call, await _send(call, edge, rt, trace, deadline)  # 6 plan and 7 attempts
     except BaseException as error:
         stale = await _stale(call, edge, rt, began, trace)
         if stale is not None:
@@ -220,17 +235,17 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
         await rt.close(reply)
         return stale, False
     pop = pop_of(reply.headers)
-    edge.selector.answered_at(trace.endpoint, pop, call, rt.now())
+    edge.selector.answered_at(trace.endpoint, pop, leg, rt.now())
     code = pop.code if pop is not None else ""
     stored = False
     if reply.body is not None and _lists_models(call, reply):
         edge.models.learn(call.provider, reply.body)
     if reply.body is not None:
-        stored = await _keep(call, edge, rt, reply, reply.body, trace.endpoint, code)
+        stored = await _keep(leg, edge, rt, reply, reply.body, trace.endpoint, code)
     elif reply.native is not None and call.dialect is not None:
         reply.tee = _tee(call, edge, rt, reply, trace.endpoint, code)  # 8 tee
-    reply.notes = _notes(call, edge, trace, rt, began, reply, code, stored)  # 9 notes
-    edge.telemetry.emit(Event(rt.wall(), call.model, reply.notes, status=reply.status))
+    reply.notes = _notes(leg, edge, trace, rt, began, reply, code, stored)  # 9 notes
+    edge.telemetry.emit(Event(rt.wall(), leg.model, reply.notes, status=reply.status))
     return reply, stored
 
 
@@ -240,8 +255,30 @@ def _lists_models(call: Call, reply: Reply) -> bool:
     return asked and call.provider != "" and reply.status == 200
 
 
-async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
-    settings = edge.settings
+async def _first(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline: float) -> tuple[Call, Reply | None]:
+    """Of a cascade: the small model's question and its answer, if that is good enough.
+
+    A retry of the SDK goes straight to the model asked for: the small one had its turn.
+    """
+    if not call.first_model or call.retry:
+        return call, None
+    leg = cascade.first_leg(call)
+    serving = edge.candidates.of(leg.sdk, leg.model, leg.route, leg.residency)
+    if ORIGIN in serving:
+        serving = tuple([endpoint for endpoint in serving if endpoint is not ORIGIN])
+    candidates, _ = attempts.able(leg, serving, "never")
+    _look_up(edge, rt)
+    await attempts.look(candidates, edge.selector, edge.first_look, rt)
+    budget = _budget(edge, 1, deadline)
+    budget.goes_on = True
+    steps = edge.settings.cascade[call.model]
+    trace.first_model = leg.model
+    reply = await ask_first(leg, steps, candidates, edge.selector, budget, rt, trace, edge.telemetry)
+    trace.first_model = ""
+    return leg, reply
+
+
+async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline: float) -> Reply:
     candidates: Sequence[Endpoint] = ()
     unable: dict[str, str] = {}
     if call.route is not Route.DIRECT:
@@ -258,15 +295,20 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace) -> Reply:
             f"no endpoint serves {call.method} {call.path} (model {call.model!r}{_reasons(unable)}) and {limit} forbids the "
             f"client's own; add an endpoint for it, or {remedy}"
         )
-    budget = Budget(
-        attempts=settings.max_attempts if call.retry == 0 else 1,
-        deadline=rt.now() + settings.total_s if settings.total_s is not None else float("inf"),
+    budget = _budget(edge, edge.settings.max_attempts if call.retry == 0 else 1, deadline)
+    return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
+
+
+def _budget(edge: Policies, requests: int, deadline: float) -> Budget:
+    settings = edge.settings
+    return Budget(
+        attempts=requests,
+        deadline=deadline,
         connect_s=settings.connect_s,
         retry_sent=settings.retry_sent,
         retries=edge.retries,
         hedging=edge.hedging,
     )
-    return await attempts.send(call, endpoints, edge.selector, budget, rt, trace)
 
 
 def _look_up(edge: Policies, rt: Runtime) -> None:
@@ -466,7 +508,14 @@ def _notes(
         ttl_s=edge.settings.cache.ttl_s if stored else None,
         model=call.model,
         asked_model=call.asked_model,
+        cascade=_leg_of(call) if trace.tried else "",
     )
+
+
+def _leg_of(call: Call) -> str:
+    if call.stands_in:
+        return "first"
+    return "second" if call.first_model else ""
 
 
 def _object(body: bytes) -> Json | None:

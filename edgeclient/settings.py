@@ -19,7 +19,7 @@ from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from .errors import SettingsError
@@ -159,6 +159,35 @@ class Model:
     replacement: str = ""
 
 
+def _pattern(said: str) -> str:
+    try:
+        re.compile(said)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"no regular expression ({error})") from None
+    return said
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+@_explained
+@dataclass(frozen=True, config=_strict)
+class Cascade:
+    """A small model that is asked first, and the checks that its answer has to pass to stand for the model asked for.
+
+    `first`: the small model, which an endpoint has to serve; `min_chars`, `max_chars`: of the answer's text; `matches`: a
+    regular expression that is found in it (`^...$` for all of it); `json`: the text is JSON; `check`: a function that gets
+    the text and returns whether it will do. At least one check has to be said, and all that are said have to pass.
+    """
+
+    first: str = Field(min_length=1)
+    min_chars: int = Field(default=0, ge=0)
+    max_chars: int | None = Field(default=None, ge=1)
+    matches: Pattern = ""
+    json: bool = False
+    check: Callable[[str], object] | None = None
+
+
 @dataclass(frozen=True, config=_strict)
 class Settings:
     """All settings of one edge. The words are the same as arguments, as variables and in TOML."""
@@ -171,6 +200,7 @@ class Settings:
     allow_regions: tuple[str, ...] = ()
     routes: dict[str, Literal["inference", "gateway", "direct"]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    cascade: dict[str, Cascade] = field(default_factory=dict)
     retired: Literal["warn", "raise", "ignore"] = "warn"
     models: dict[str, Model] = field(default_factory=dict)
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
@@ -203,6 +233,8 @@ SETTINGS: dict[str, str] = {
     "allow_regions": 'regions of endpoints that calls may go to, and "origin" if the client\'s own is among them; empty: all',
     "routes": 'model name, or a pattern as in "llama-*" -> "inference", "gateway" or "direct"; else the catalogue decides',
     "aliases": "asked-for name of a model -> the name that is asked for instead, at every endpoint and at the origin",
+    "cascade": "asked-for name of a model -> the small model that is asked first, and the checks that decide whether its "
+    "answer will do: a table/`Cascade(...)`",
     "retired": 'what becomes of a call for a model that has ended: "warn" (one line in the log), "raise", or "ignore"',
     "models": "name of a model -> what you say about it, a table: kind, family, context, ends, replacement",
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
@@ -241,7 +273,10 @@ def load(arguments: Mapping[str, Any], expand: Expand = lambda said: [said]) -> 
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(e, sources) for e in error.errors())) from None
     _check_aliases(settings.aliases, sources.get("aliases", "settings"))
-    return settings, _resolve(settings, sources)
+    endpoints = _resolve(settings, sources)
+    for asked, said in settings.cascade.items():
+        _check_cascade(asked, said, settings, endpoints, f"{sources.get('cascade', 'settings')}: cascade.{asked}")
+    return settings, endpoints
 
 
 def source_of(name: str, arguments: Mapping[str, Any]) -> str:
@@ -353,7 +388,7 @@ def _explain(error: Any, sources: Mapping[str, str], otherwise: str = "settings"
     value = error["input"]
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # its value may be a key under a wrong name
         return f"{source}: unknown setting {'.'.join(path)}; remove it or mend its name"
-    secret = "key" in path or "store" in path or isinstance(value, (dict, Endpoint))
+    secret = "key" in path or "store" in path or isinstance(value, (dict, Endpoint)) or error["type"] == "missing"
     shown = "" if secret else " (got {})".format(re.sub(r"//[^/\s'\"]*@", "//***@", repr(value)))
     return f"{source}: {'.'.join(path)}: {error['msg']}{shown}"
 
@@ -403,6 +438,30 @@ def _check_aliases(aliases: Mapping[str, str], source: str) -> None:
                 f"{source}: aliases.{asked} is {instead!r}, which is an alias itself; aliases are followed once, "
                 "so say the name that is to be asked for"
             )
+
+
+def _check_cascade(asked: str, said: Cascade, settings: Settings, endpoints: Sequence[Resolved], where: str) -> None:
+    if said.first == asked:
+        raise SettingsError(f"{where}.first is {asked!r}, the model that is asked for; name a smaller one")
+    if asked in settings.aliases:
+        raise SettingsError(
+            f"{where}: {asked} is an alias, which is followed first; say cascade.{settings.aliases[asked]} instead"
+        )
+    if not (said.min_chars or said.max_chars or said.matches or said.json or said.check):
+        raise SettingsError(f"{where} says no check; set min_chars, max_chars, matches, json or check")
+    if said.max_chars is not None and said.min_chars > said.max_chars:
+        raise SettingsError(f"{where}: min_chars is {said.min_chars} and max_chars {said.max_chars}; nothing has both")
+    if said.check is not None and _is_async(said.check):
+        raise SettingsError(f"{where}.check is an async function; give a plain one: it is called in sync clients too")
+    if not any(_serves(e, said.first, "inference") or said.first in (e.models or ()) for e in endpoints):
+        raise SettingsError(
+            f"{where}.first is {said.first!r}, but no endpoint serves it; "
+            f"add one with route='inference' or models=[{said.first!r}], or drop cascade.{asked}"
+        )
+
+
+def _is_async(said: Callable[..., object]) -> bool:
+    return inspect.iscoroutinefunction(said) or inspect.iscoroutinefunction(type(said).__call__)
 
 
 def normal(url: str) -> str:
@@ -484,7 +543,7 @@ def _check_url(address: str, where: str) -> None:
 
 def _key(said: str | Callable[[], str], where: str) -> Key:
     if callable(said):
-        if inspect.iscoroutinefunction(said) or inspect.iscoroutinefunction(type(said).__call__):
+        if _is_async(said):
             raise SettingsError(f"{where} is an async function; give a plain one: it is called in sync clients too")
         return Key("callable", said)
     if said in ("passthrough", "none"):

@@ -144,7 +144,9 @@ class Call:
     retry: int = 0  # which retry of the SDK this is; 0 is the first try
     residency: str = ""  # the region that the client was made for: a hard limit
     provider: str = ""  # whose own origin the client has; "" when it is another one
-    asked_model: str = ""  # the model in the request, where an alias put another in its place; else ""
+    asked_model: str = ""  # the model in the request, where an alias or a cascade put another in its place; else ""
+    first_model: str = ""  # of a cascade: the small model that is asked before this one; else ""
+    stands_in: bool = False  # this is that first question: the request in hand names the model asked for
 
 
 class Failure(Enum):

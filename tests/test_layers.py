@@ -18,7 +18,7 @@ LAYERS: list[list[set[str]]] = [
     [{"settings", "surroundings"}, {"aws_tokens"}],
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
-    [{"attempts", "pipeline"}],
+    [{"attempts", "cascading", "pipeline"}],
     [{"runtime", "http"}],
     [{"edge"}],
     [{"default"}],

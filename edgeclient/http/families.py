@@ -167,8 +167,8 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
     there = endpoint.name_there(call.model, call.sdk)
     if product is not None and product.shapes and call.dialect is not None:
         aimed = _shaped(aimed, product, call, there or call.model)
-    elif there not in (None, call.model):
-        aimed = renamed(aimed, there or "")
+    elif there not in (None, call.model) or call.stands_in:
+        aimed = renamed(aimed, there or call.model)
     if product is not None and product.seals:
         for name, value in product.seal(aimed.content).items():
             aimed.headers[name] = value

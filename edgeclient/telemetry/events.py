@@ -80,7 +80,8 @@ class Telemetry:
                 counts["attempts"] += notes.attempts
                 hedged = any(attempt.outcome == OUTRUN for attempt in notes.tried)
                 counts["hedges"] += hedged
-                counts["failovers"] += notes.attempts - 1 - hedged
+                models = len({attempt.model for attempt in notes.tried}) or 1  # two where a cascade asked both
+                counts["failovers"] += notes.attempts - models - hedged
             if notes.stored:
                 counts["stored"] += 1
             if event.error:

@@ -53,7 +53,9 @@ def test_headers_say_the_notes(said: Notes, expected: list[tuple[str, str]]) -> 
 
 def test_notes_as_plain_values() -> None:
     plain = Notes(route="gateway", tried=(Attempt("fra", "ok", 200),)).as_dict()
-    assert plain["route"] == "gateway" and plain["tried"] == ({"endpoint": "fra", "outcome": "ok", "status": 200},)
+    assert plain["route"] == "gateway" and plain["tried"] == (
+        {"endpoint": "fra", "outcome": "ok", "status": 200, "model": ""},
+    )
     json.dumps(plain)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edgeclient import Edge, SettingsError
-from edgeclient.settings import SETTINGS, Cache, Endpoint, Hedge, Key, Model, Settings, load
+from edgeclient.settings import SETTINGS, Cache, Cascade, Endpoint, Hedge, Key, Model, Settings, load
 from edgeclient.values import Route
 
 from .answers import cases
@@ -335,3 +335,34 @@ def test_hedging_is_said_in_a_word_or_a_table(said: object, expected: object) ->
 def test_odd_hedging_is_refused(said: object) -> None:
     with pytest.raises(SettingsError, match=r"argument hedge: hedge|unknown setting hedge\.shares"):
         Edge(hedge=said)
+
+
+def test_a_cascade_reads_the_same_from_everywhere(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"first": "llama", "min_chars": 3, "matches": "^a", "json": True}
+    expected = {"gpt-4o": Cascade("llama", 3, None, "^a", True)}
+    monkeypatch.setenv("EDGECLIENT_ENDPOINTS", FRA)
+    monkeypatch.setenv("EDGECLIENT_KEY", "none")
+    assert load({"cascade": {"gpt-4o": said}})[0].cascade == expected
+    assert load({"cascade": {"gpt-4o": Cascade(**said)}})[0].cascade == expected  # type: ignore[arg-type]
+    write('[cascade."gpt-4o"]\nfirst = "llama"\nmin_chars = 3\nmatches = "^a"\njson = true')
+    assert load({})[0].cascade == expected
+    monkeypatch.setenv("EDGECLIENT_CASCADE", '{"gpt-4o": {"first": "llama", "max_chars": 9}}')
+    assert load({})[0].cascade == {"gpt-4o": Cascade("llama", max_chars=9)}
+
+
+def test_a_cascade_says_its_mistakes_when_it_is_made() -> None:
+    with pytest.raises(SettingsError, match=r"Cascade: matches: .*no regular expression"):
+        Cascade("llama", matches="*")
+
+
+def test_a_cascades_check_may_not_be_async() -> None:
+    async def check(text: str) -> bool:
+        return True
+
+    with pytest.raises(SettingsError, match=r"cascade\.gpt-4o\.check is an async function"):
+        load({"endpoints": [FRA], "key": "none", "cascade": {"gpt-4o": Cascade("llama", check=check)}})
+
+
+def test_an_endpoint_that_names_the_first_model_serves_it_whatever_its_route() -> None:
+    named = Endpoint(FRA, route="gateway", models=["llama"])
+    assert load({"endpoints": [named], "key": "none", "cascade": {"gpt-4o": Cascade("llama", 1)}})[0].cascade
