@@ -37,7 +37,7 @@ EXCEPTIONS = {
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
-    + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "bound")]
+    + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
     + ["cache.embedders.contract", "cache.embedders.none"]
     + [
         f"pops.{name}"
