@@ -60,7 +60,7 @@ def _share(part: frozenset[str], whole: frozenset[str]) -> float:
 
 
 def _subjects(a: Reading, b: Reading, meanings: Meanings) -> list[float]:
-    """"shared" to "slips": the words that carry a subject, what the other prompt has of them, and what it has instead."""
+    """ "shared" to "slips": the words that carry a subject, what the other prompt has of them, and what it has instead."""
     in_a, in_b = frozenset(a.content), frozenset(b.content)
     both = in_a & in_b
     only_a, only_b = [one for one in a.content if one not in both], [one for one in b.content if one not in both]
