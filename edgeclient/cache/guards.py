@@ -1,0 +1,145 @@
+"""What two prompts must share before one answer may serve both: each guard names one kind of difference. Pure.
+
+A guard compares two readings and says whether they contradict each other. `conflicts` lists the guards that spoke;
+those in `VETOES` forbid the answer whatever the score, the others are features of the verifier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from difflib import SequenceMatcher
+
+from .lexicon import stem
+from .reading import Reading
+
+
+def conflicts(a: Reading, b: Reading) -> tuple[str, ...]:
+    """The names of the guards that see a contradiction, in the order of `GUARDS`; none for prompts equal after
+    normalising."""
+    if a.equal == b.equal:
+        return ()
+    return tuple([name for name, sees in GUARDS.items() if sees(a, b)])
+
+
+def _number(a: Reading, b: Reading) -> bool:
+    return a.numbers.keys() != b.numbers.keys()
+
+
+def _count(a: Reading, b: Reading) -> bool:
+    return a.numbers != b.numbers and a.numbers.keys() == b.numbers.keys()
+
+
+def _quote(a: Reading, b: Reading) -> bool:
+    if a.quoted == b.quoted:
+        return False
+    said_a, said_b = " ".join(a.words), " ".join(b.words)
+    return any(quote not in said_b for quote in a.quoted) or any(quote not in said_a for quote in b.quoted)
+
+
+def _code(a: Reading, b: Reading) -> bool:
+    if a.code == b.code:
+        return False
+    text_a, text_b = a.text.lower(), b.text.lower()
+    return any(code not in text_b for code in a.code) or any(code not in text_a for code in b.code)
+
+
+def _formula(a: Reading, b: Reading) -> bool:
+    return a.formula != b.formula and bool(a.formula and b.formula)
+
+
+def _name(a: Reading, b: Reading) -> bool:
+    if a.names == b.names:
+        return False
+    return any(not _known(one, b.stems) for one in a.names) or any(not _known(one, a.stems) for one in b.names)
+
+
+def _known(name: str, stems: Collection[str]) -> bool:
+    return name in stems or any(alike(name, other) for other in stems)
+
+
+def alike(one: str, other: str) -> bool:
+    """True for a word and the same with a slip of the hand, or shortened. Digits must agree."""
+    shorter, longer = sorted((one, other), key=len)
+    if len(shorter) < 4 or one[0] != other[0] or any(char.isdigit() for char in one + other):
+        return False
+    if longer.startswith(shorter):
+        return len(longer) - len(shorter) <= 4
+    return len(longer) - len(shorter) <= 2 and SequenceMatcher(None, one, other).ratio() >= 0.82
+
+
+def _of_kind(kind: str, *, both: bool) -> Callable[[Reading, Reading], bool]:
+    """Sees other words of this kind. `both`: only when each prompt has one that the other lacks."""
+    none: frozenset[str] = frozenset()
+
+    def sees(a: Reading, b: Reading) -> bool:
+        of_a, of_b = a.kinds.get(kind, none), b.kinds.get(kind, none)
+        if of_a == of_b:
+            return False
+        more_a = any(stem(word) not in b.stems for word in of_a - of_b)
+        more_b = any(stem(word) not in a.stems for word in of_b - of_a)
+        return (more_a and more_b) if both else (more_a or more_b)
+
+    return sees
+
+
+def _opposite(a: Reading, b: Reading) -> bool:
+    return any(b.sides.get(axis, side) != side for axis, side in a.sides.items())
+
+
+def _negation(a: Reading, b: Reading) -> bool:
+    return (a.negations > 0) != (b.negations > 0) or a.negations % 2 != b.negations % 2
+
+
+def _question(a: Reading, b: Reading) -> bool:
+    return bool(a.question and b.question) and a.question != b.question
+
+
+def _direction(a: Reading, b: Reading) -> bool:
+    return any(one in b.roles and part.isdisjoint(b.roles[one]) for one, part in a.roles.items())
+
+
+def _order(a: Reading, b: Reading) -> bool:
+    if a.together and b.together:
+        return False
+    return any(_turned(ones, b.order.get(kind, ()), a.roles, b.roles) for kind, ones in a.order.items())
+
+
+def _turned(
+    ones: tuple[str, ...],
+    others: tuple[str, ...],
+    roles: Mapping[str, frozenset[str]],
+    their_roles: Mapping[str, frozenset[str]],
+) -> bool:
+    """The same words in another order, and nothing that says they play the same parts."""
+    if len(ones) < 2 or ones == others or sorted(ones) != sorted(others):
+        return False
+    none: frozenset[str] = frozenset()
+    return any(roles.get(one, none).isdisjoint(their_roles.get(one, none)) for one in ones)
+
+
+def _script(a: Reading, b: Reading) -> bool:
+    """Other alphabets and characters that nobody sees: nothing here was made for them."""
+    return a.foreign or b.foreign
+
+
+GUARDS: Mapping[str, Callable[[Reading, Reading], bool]] = {
+    "number": _number,
+    "count": _count,
+    "quote": _quote,
+    "code": _code,
+    "formula": _formula,
+    "name": _name,
+    "language": _of_kind("language", both=False),
+    "technology": _of_kind("tech", both=False),
+    "form": _of_kind("form", both=True),
+    "date": _of_kind("time", both=False),
+    "unit": _of_kind("unit", both=True),
+    "place": _of_kind("place", both=False),
+    "opposite": _opposite,
+    "negation": _negation,
+    "question": _question,
+    "direction": _direction,
+    "order": _order,
+    "script": _script,
+}
+VETOES = frozenset({"number", "quote", "code", "formula", "language", "opposite", "direction", "script"})

@@ -1,0 +1,165 @@
+"""One suite for every embedder, and what each one alone promises."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeclient.cache.embedders import Embedder, Refused, checked, embedder
+from edgeclient.cache.embedders.none import Hashed
+from edgeclient.cache.embedders.wordllama import WordLlama, tensor
+from edgeclient.errors import SettingsError
+
+TEXTS = ["How do I reset my password?", "how can I reset the password", "a recipe for soup", "", "🙂", "x" * 50_000]
+
+
+class Letters:
+    """A tokenizer of one piece for each letter."""
+
+    def encode(self, text: str, add_special_tokens: bool) -> Any:
+        assert not add_special_tokens
+        return SimpleNamespace(ids=[3 + ord(letter) % 60 for letter in text if letter.isalnum()])
+
+
+def small_wordllama() -> WordLlama:
+    return WordLlama(np.random.default_rng(0).normal(size=(64, 256)).astype(np.float32), Letters())
+
+
+def installed_wordllama() -> WordLlama:
+    pytest.importorskip("wordllama")
+    return WordLlama.installed()
+
+
+@pytest.fixture(params=[Hashed, small_wordllama, installed_wordllama], ids=["none", "small", "wordllama"])
+def one(request: pytest.FixtureRequest) -> Embedder:
+    made: Embedder = request.param()
+    return made
+
+
+def test_rows_have_the_dimensions_and_length_one_or_nought(one: Embedder) -> None:
+    rows = one.embed(TEXTS)
+    assert rows.shape == (len(TEXTS), one.dimensions)
+    assert rows.dtype == np.float32
+    for text, row in zip(TEXTS, rows, strict=True):
+        assert (
+            float(np.linalg.norm(row)) == pytest.approx(1.0 if any(map(str.isalnum, text)) else 0.0, abs=1e-5)
+            or text == "🙂"
+        )
+
+
+def test_a_text_has_one_vector_in_any_company(one: Embedder) -> None:
+    together = one.embed(TEXTS)
+    for text, row in zip(TEXTS, together, strict=True):
+        assert np.array_equal(one.embed([text])[0], row)
+
+
+def test_the_nearer_question_is_nearer(one: Embedder) -> None:
+    asked, other_words, something_else = one.embed(TEXTS[:3])
+    assert asked @ other_words > asked @ something_else
+
+
+def test_a_vector_that_says_nothing_is_refused(one: Embedder) -> None:
+    with pytest.raises(Refused):
+        checked(one.embed([""])[0], one.dimensions)
+    assert checked(one.embed(["hello"])[0], one.dimensions) is not None
+
+
+def test_words_have_weights_and_likenesses(one: Embedder) -> None:
+    table = one.likeness(["cat", "dog"], ["house", "cat", "2"])
+    assert [len(row) for row in table] == [3, 3]
+    assert all(-1.001 <= like <= 1.001 for row in table for like in row)
+    assert all(0.0 <= one.weight(word) <= 3.3 for word in ("a", "cat", "2", "incomprehensibilities", "🙂", ""))
+
+
+@given(st.text(max_size=100))
+def test_any_text_is_embedded(text: str) -> None:
+    for made in (Hashed(), small_wordllama()):
+        row = made.embed([text])[0]
+        assert np.isfinite(row).all()
+
+
+def test_vectors_are_the_same_in_another_process() -> None:
+    program = (
+        "from edgeclient.cache.embedders.none import Hashed;"
+        "print(Hashed().embed(['How do I reset my password?'])[0].tobytes().hex())"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    ).stdout.strip()
+    assert there == Hashed().embed(TEXTS[:1])[0].tobytes().hex()
+
+
+@pytest.mark.parametrize(
+    ("vector", "said"),
+    [
+        ([0.5, 0.5], "2 numbers instead of 3"),
+        ([0.1, math.nan, 0.2], "not finite"),
+        ([0.1, math.inf, 0.2], "not finite"),
+        ([0.3, 0.3, 0.3], "constant"),
+        ([0.0, 0.0, 0.0], "constant"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(vector: Sequence[float], said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        checked(vector, 3)
+
+
+def test_other_weights_have_another_fingerprint() -> None:
+    pieces = np.random.default_rng(0).normal(size=(98, 256)).astype(np.float32)
+    changed = pieces.copy()
+    changed[97, 0] += 1
+    assert WordLlama(pieces, Letters()).fingerprint == WordLlama(pieces, Letters()).fingerprint
+    assert WordLlama(pieces, Letters()).fingerprint != WordLlama(changed, Letters()).fingerprint
+
+
+def test_an_unknown_embedder_is_named() -> None:
+    with pytest.raises(SettingsError, match="no embedder is called 'bert'; there are none, wordllama"):
+        embedder("bert")
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(SettingsError, match=r"install edgeclient\[semantic\]"):
+        embedder("wordllama")
+
+
+def weights(path: Path, header: dict[str, Any], numbers: bytes) -> Path:
+    said = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(said)) + said + numbers)
+    return path
+
+
+def test_weights_are_read_as_float32(tmp_path: Path) -> None:
+    numbers = np.arange(6, dtype=np.float16).reshape(3, 2)
+    header = {"__metadata__": {}, "w": {"dtype": "F16", "shape": [3, 2], "data_offsets": [0, 12]}}
+    found = tensor(weights(tmp_path / "w", header, numbers.tobytes()), "w")
+    assert found.dtype == np.float32
+    assert np.array_equal(found, numbers)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 40,
+        struct.pack("<Q", 4) + b"nope",
+        struct.pack("<Q", 2) + b"{}",
+        struct.pack("<Q", 57) + b'{"w":{"dtype":"F16","shape":[3,2],"data_offsets":[0,12]}}',
+    ],
+)
+def test_a_foreign_weights_file_is_a_settings_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "w").write_bytes(content)
+    with pytest.raises(SettingsError, match="is not the weights file we know"):
+        tensor(tmp_path / "w", "w")
