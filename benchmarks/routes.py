@@ -67,9 +67,10 @@ def cold(lab: Lab) -> dict[str, Any]:
     with client_of(lab, edge, default=True) as client:
         for number in range(12):
             asked(client, SMALL, f"Warm {number}?")
-        time.sleep(PAUSE_S)
-        first_ms, first = asked(client, SMALL, "After a pause?")
-        asked(client, SMALL, "And at once again?")
+        for number in range(2):  # one start may be somebody else's doing
+            time.sleep(PAUSE_S)
+            first_ms, first = asked(client, SMALL, f"After pause {number}?")
+            asked(client, SMALL, f"And at once again, {number}?")
         time.sleep(PAUSE_S)
         again_ms, again = asked(client, SMALL, "After another pause?")
     return {"first": [first.endpoint, first_ms], "again": [again.endpoint, again_ms]}

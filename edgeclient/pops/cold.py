@@ -3,7 +3,7 @@
 A model that nobody asked for a while is put away. The first call then pays for its start, once; that is no illness. How long
 is too long, and what a start costs, differs between systems and models, so both are learned for each endpoint and model. A
 slow first answer is taken for a start when the next one is quick again; else the endpoint is slow, which is for `server_time`
-to tell. After an hour nobody knows: others may have woken it, and a call finds out.
+to tell. One start may be somebody else's doing, so two are needed; and after an hour nobody knows, and a call finds out.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ import math
 _IDLE_S = 30.0  # after a shorter pause nothing is put away
 _FACTOR, _LEAST_S = 3.0, 0.3  # a first answer so much slower than usual was a start
 _FORGOTTEN_S = 3600.0
+_STARTS = 2  # before they are counted on
 _MODELS = 32  # of an endpoint; further ones push the oldest out
 
 
 class _Model:
     """One model at one endpoint."""
 
-    __slots__ = ("awake_s", "cost_s", "maybe", "put_away_s", "used_at")
+    __slots__ = ("awake_s", "cost_s", "maybe", "put_away_s", "starts", "used_at")
 
     def __init__(self) -> None:
         self.used_at = -math.inf  # when it last answered
         self.awake_s = _IDLE_S  # the longest pause after which it was still there
         self.put_away_s = math.inf  # the shortest one after which it had to be started
         self.cost_s = 0.0  # what a start took beyond the usual
+        self.starts = 0  # seen since it was found awake where it should not have been
         self.maybe: tuple[float, float] | None = None  # the pause before a slow first answer, and what that cost
 
 
@@ -50,6 +52,8 @@ class Cold:
         elif idle_s >= _IDLE_S and slow:
             known.maybe = idle_s, seconds - usual_s
         elif idle_s >= _IDLE_S:
+            if idle_s >= known.put_away_s:
+                known.starts = 0
             known.awake_s = max(known.awake_s, idle_s)
             known.put_away_s = max(known.put_away_s, known.awake_s)  # it stays longer than was thought
 
@@ -58,17 +62,19 @@ class Cold:
         known = self._of(model)
         idle_s = now - known.used_at
         known.used_at = now  # asked for, it is being started
+        known.starts = _STARTS  # it says so itself
         self._started(known, max(idle_s, _IDLE_S) if idle_s < math.inf else _IDLE_S, cost_s or known.cost_s or 1.0)
 
     def expected_s(self, model: str, now: float) -> float:
         """What a call would have to pay for a start now, in seconds."""
         known = self._models.get(model)
-        if known is None:
+        if known is None or known.starts < _STARTS:
             return 0.0
         likely_s = 0.5 * (known.awake_s + known.put_away_s)  # it was put away somewhere between the two
         return known.cost_s if likely_s <= now - known.used_at < _FORGOTTEN_S else 0.0
 
     def _started(self, known: _Model, idle_s: float, cost_s: float) -> None:
+        known.starts += 1
         known.cost_s = cost_s if not known.cost_s else 0.5 * (known.cost_s + cost_s)
         known.put_away_s = min(known.put_away_s, idle_s)
         known.awake_s = min(known.awake_s, known.put_away_s)

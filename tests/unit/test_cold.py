@@ -26,12 +26,19 @@ def seen(*answers: tuple[float, float]) -> Cold:
     return cold
 
 
-def test_a_slow_first_answer_after_a_pause_was_a_start() -> None:
-    cold = seen((0, 0.1), (600, 1.6), (601, 0.1))
-    # Its last answer ended at 601.7. The pause that it survives is between 30 s and 599.9 s: half-way, for all that is known.
-    assert cold.expected_s("m", 916) == 0.0 and cold.expected_s("m", 917) == pytest.approx(1.5)
-    assert cold.expected_s("another", 917) == 0.0
-    assert cold.expected_s("m", 4201) > 0.0 and cold.expected_s("m", 4203) == 0.0, "after an hour a call finds out"
+TWICE = [(0, 0.1), (600, 1.6), (602, 0.1), (1202, 1.6), (1204, 0.1)]  # two starts, after pauses of 599.9 s
+
+
+def test_slow_first_answers_after_pauses_were_starts() -> None:
+    cold = seen(*TWICE)
+    # Its last answer ended at 1204.1. It survives a pause between 30 s and 599.9 s: half-way, for all that is known.
+    assert cold.expected_s("m", 1519) == 0.0 and cold.expected_s("m", 1520) == pytest.approx(1.5)
+    assert cold.expected_s("another", 1520) == 0.0
+    assert cold.expected_s("m", 4803) > 0.0 and cold.expected_s("m", 4805) == 0.0, "after an hour a call finds out"
+
+
+def test_one_start_is_not_counted_on() -> None:
+    assert seen(*TWICE[:3]).expected_s("m", 2000) == 0.0
 
 
 def test_the_pause_ends_when_the_call_begins() -> None:
@@ -55,13 +62,13 @@ def test_what_is_no_start(answers: list[tuple[float, float]]) -> None:
 
 
 def test_it_is_learned_how_long_a_model_stays() -> None:
-    cold = seen((0, 0.1), (600, 1.6), (602, 0.1), (1000, 0.1))
-    assert cold.expected_s("m", 1498) == 0.0 < cold.expected_s("m", 1501), "half-way between 398 s and 600 s"
-    later = seen((0, 0.1), (600, 1.6), (602, 0.1), (1502, 0.1))
-    assert later.expected_s("m", 2400) == 0.0 < later.expected_s("m", 2403), "it was still there after 900 s"
-    sooner = seen((0, 0.1), (600, 1.6), (602, 0.1), (802, 1.1), (804, 0.1))
-    assert sooner.expected_s("m", 920) == pytest.approx(1.25), (
-        "the mean of both starts, half-way between 30 s and 200 s"
+    cold = seen(*TWICE, (1602, 0.1))
+    assert cold.expected_s("m", 2100) == 0.0 < cold.expected_s("m", 2103), "half-way between 398 s and 600 s"
+    later = seen(*TWICE, (2104, 0.1))
+    assert later.expected_s("m", 5000) == 0.0, "it was still there after 900 s: nothing is counted on any more"
+    sooner = seen(*TWICE, (1404, 1.1), (1406, 0.1))
+    assert sooner.expected_s("m", 1522) == pytest.approx(1.25), (
+        "the mean of the starts, half-way between 30 s and 200 s"
     )
 
 
@@ -98,14 +105,15 @@ def served(running: Running, endpoint: Endpoint, server_s: float, count: int, no
         running.selector.record(Outcome(endpoint, took_s=rtt_s + server_s, rtt_s=rtt_s, call=CALL), now + number)
 
 
-def started_once() -> Running:
+def started_twice() -> Running:
     """The nearer endpoint puts its model away after ten minutes; the other is used by others too."""
     running = Running(A, B).rtt(a=10, b=60)
     for endpoint in (A, B):
         served(running, endpoint, 0.1, 10, 0.0)
-    served(running, A, 1.6, 1, 700.0)
-    served(running, A, 0.1, 5, 701.0)
-    served(running, B, 0.1, 1, 1400.0)
+    for again in (700.0, 1400.0):
+        served(running, A, 1.6, 1, again)
+        served(running, A, 0.1, 5, again + 1.0)
+    served(running, B, 0.1, 1, 2100.0)
     return running
 
 
@@ -114,15 +122,15 @@ def first(running: Running, now: float, call: Call = CALL) -> str:
 
 
 def test_a_call_goes_where_nothing_has_to_be_started() -> None:
-    running = started_once()
-    assert first(running, 800.0) == "a" and first(running, 1500.0) == "b"
-    assert first(running, 1500.0, replace(CALL, model="another")) == "a"
-    assert first(running, 1500.0, replace(CALL, route=Route.GATEWAY)) == "a"
+    running = started_twice()
+    assert first(running, 1500.0) == "a" and first(running, 2200.0) == "b"
+    assert first(running, 2200.0, replace(CALL, model="another")) == "a"
+    assert first(running, 2200.0, replace(CALL, route=Route.GATEWAY)) == "a"
 
 
 def test_a_start_that_costs_less_than_the_way_is_taken() -> None:
-    running = started_once().rtt(1450, b=2000)
-    assert first(running, 1500.0) == "a"
+    running = started_twice().rtt(2150, b=2000)
+    assert first(running, 2200.0) == "a"
 
 
 def test_cold_is_not_sick() -> None:
@@ -139,13 +147,14 @@ def test_the_clients_own_origin_is_asked_first_where_that_is_faster() -> None:
     running.rtt(origin=300)
     served(running, A, 0.1, 10, 0.0)
     served(running, ORIGIN, 0.2, 10, 0.0)
-    served(running, A, 1.6, 1, 700.0)
-    served(running, A, 0.1, 5, 701.0)
+    for again in (700.0, 1400.0):
+        served(running, A, 1.6, 1, again)
+        served(running, A, 0.1, 5, again + 1.0)
 
     def planned(now: float, call: Call = CALL) -> list[str]:
         return [e.name for e in attempts.plan(call, (A,), running.selector, "last", now)]
 
-    assert planned(800.0) == ["a", "origin"] and planned(1500.0) == ["origin", "a"]
-    assert planned(1500.0, replace(CALL, model="another")) == ["a", "origin"], "it may not even serve that"
-    running.fail(ORIGIN, Failure.REFUSED, 1490)
-    assert planned(1500.0) == ["a", "origin"]
+    assert planned(1500.0) == ["a", "origin"] and planned(2200.0) == ["origin", "a"]
+    assert planned(2200.0, replace(CALL, model="another")) == ["a", "origin"], "it may not even serve that"
+    running.fail(ORIGIN, Failure.REFUSED, 2190)
+    assert planned(2200.0) == ["a", "origin"]
