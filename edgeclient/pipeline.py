@@ -79,7 +79,7 @@ def classify(request: Request, edge: Policies) -> Call:
     if found is not None and request.sdk not in ("", found[0]):
         found = None
     body = _object(request.body) if found is not None or edge.settings.aliases else None
-    body, asked_model = _aliased(body, request, edge)
+    body, asked_model = _aliased(body, request, edge) if edge.settings.aliases else (body, "")
     retry, idempotent, says, way = _words(request, edge)
     own = not request.fixed and (request.default_origin or request.origin in edge.origins)
     provider = request.sdk if request.default_origin else ""
@@ -126,7 +126,7 @@ def classify(request: Request, edge: Policies) -> Call:
         dialect=dialect,
         body=body,
         size=len(request.body),
-        opening=hash(request.body[:_OPENING]),
+        opening=hash(request.body[:_OPENING]) if len(request.body) > _OPENING else 0,
         streamed=streamed,
         live=live,
         key=key,
@@ -220,17 +220,19 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
     total_s = edge.settings.total_s
     deadline = rt.now() + total_s if total_s is not None else float("inf")
     try:
-        leg, reply = await _first(call, edge, rt, trace, deadline)
+        leg, reply = call, None
+        if call.first_model and not call.retry:  # a retry of the SDK: the small model had its turn
+            leg, reply = await _first(call, edge, rt, trace, deadline)
         if reply is None:
             leg, reply = call, await _send(call, edge, rt, trace, deadline)  # 6 plan and 7 attempts
     except BaseException as error:
-        stale = await _stale(call, edge, rt, began, trace)
+        stale = await _stale(call, edge, rt, began, trace) if trace.given_up else None
         if stale is not None:
             return stale, False
         notes = _notes(call, edge, trace, rt, began)
         edge.telemetry.emit(Event(rt.wall(), call.model, notes, error=type(error).__name__))
         raise
-    stale = await _stale(call, edge, rt, began, trace)
+    stale = await _stale(call, edge, rt, began, trace) if trace.given_up else None
     if stale is not None:
         await rt.close(reply)
         return stale, False
@@ -256,12 +258,7 @@ def _lists_models(call: Call, reply: Reply) -> bool:
 
 
 async def _first(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline: float) -> tuple[Call, Reply | None]:
-    """Of a cascade: the small model's question and its answer, if that is good enough.
-
-    A retry of the SDK goes straight to the model asked for: the small one had its turn.
-    """
-    if not call.first_model or call.retry:
-        return call, None
+    """Of a cascade: the small model's question and its answer, if that is good enough."""
     leg = cascade.first_leg(call)
     serving = edge.candidates.of(leg.sdk, leg.model, leg.route, leg.residency)
     if ORIGIN in serving:
