@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import EdgeError
@@ -57,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edgeclient {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_demo, _add_probe, _add_models, _add_systems, _add_deploy):
+        add(commands)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
     demo = commands.add_parser(
         "demo",
         help="show what the library does: PoPs, cache, failover, numbers side by side",
@@ -85,17 +91,23 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument(
         "--anthropic-model", default="claude-sonnet-4-6", metavar="NAME", help="default: claude-sonnet-4-6"
     )
+
+
+def _add_probe(commands: Any) -> None:
     probe = commands.add_parser(
         "probe",
         help="measure where the endpoints are",
         description="Measures the round-trip time to each endpoint by TCP connects (or unpaid GETs, where the settings say "
-        "so), and prints the nearest first. No key is sent and nothing is spent.",
+        "so), asks which PoP answers by one unpaid GET, and prints the nearest first. No key is sent and nothing is spent.",
     )
     probe.add_argument(
         "urls", nargs="*", metavar="URL", help="what to measure (default: the endpoints of your settings)"
     )
     probe.add_argument("--rounds", type=_count, default=3, metavar="N", help="rounds of three samples (default: 3)")
     probe.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+
+
+def _add_models(commands: Any) -> None:
     models = commands.add_parser(
         "models",
         help="show what is known of models",
@@ -105,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     models.add_argument("name", nargs="?", metavar="NAME", help="a model, in any spelling")
     models.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def _add_systems(commands: Any) -> None:
     systems = commands.add_parser(
         "systems",
         help="show the products that an endpoint may be named after",
@@ -113,6 +128,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     systems.add_argument("name", nargs="?", default="", metavar="NAME", help="one product")
     systems.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def _add_deploy(commands: Any) -> None:
     deploy = commands.add_parser(
         "deploy",
         help="write a project that makes a PoP of your own",
@@ -127,7 +145,6 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument(
         "--force", action="store_true", help="write over the project's files in a folder that is not empty"
     )
-    return parser
 
 
 def _count(text: str) -> int:

@@ -42,12 +42,9 @@ class Guarded:
     # -- loading
 
     def load(self, key: str, now: float) -> Entry | None:
-        self._look_at_clock(now)
-        pending = self._writer.pending(key)
-        if pending is not None:
-            return _alive(pending[0], now)
-        if not self._reads.allows(self._clock()):
-            return None
+        known = self._without_asking(key, now)
+        if known is not None:
+            return known[0]
         try:
             if self._backend.quick:
                 return self._entry(key, self._backend.load((key,))[0], now)
@@ -61,12 +58,9 @@ class Guarded:
     async def load_async(self, key: str, now: float) -> Entry | None:
         if self._backend.quick:
             return self.load(key, now)  # a detour through a thread would take ten times as long
-        self._look_at_clock(now)
-        pending = self._writer.pending(key)
-        if pending is not None:
-            return _alive(pending[0], now)
-        if not self._reads.allows(self._clock()):
-            return None
+        known = self._without_asking(key, now)
+        if known is not None:
+            return known[0]
         try:
             question = self._reader.ask(key)
             await wait_async(question, self._budget_s)
@@ -74,6 +68,14 @@ class Guarded:
         except Exception as error:
             self._not_loaded(error)
             return None
+
+    def _without_asking(self, key: str, now: float) -> tuple[Entry | None] | None:
+        """What is known before the backend is asked: what waits to be written, or a miss while the breaker is open."""
+        self._look_at_clock(now)
+        pending = self._writer.pending(key)
+        if pending is not None:
+            return (_alive(pending[0], now),)
+        return None if self._reads.allows(self._clock()) else (None,)
 
     def _answer(self, question: Question) -> bytes | None:
         """What became of a question; an answer that came is taken, even when its waiter woke up late."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ class Refused(Exception):
         self.said = Said(status, (_JSON, *headers), json.dumps(body).encode())
 
 
-class Emulator:
+class Emulator(abc.ABC):
     """One product. Subclasses say what they check; `failures` are what it may be told to say next, by name."""
 
     knows: frozenset[str] = frozenset()  # further headers that it knows
@@ -83,9 +84,9 @@ class Emulator:
     def bearer(self, heard: Heard) -> str:
         return heard.headers.get("authorization", "").removeprefix("Bearer ")
 
+    @abc.abstractmethod
     def answer(self, heard: Heard) -> Said:
         """The product's answer; raises Refused."""
-        raise NotImplementedError
 
     def probed(self, heard: Heard) -> Said:
         """What a GET without a key gets."""
