@@ -135,13 +135,13 @@ def _meaning(raw: bytes) -> str:
 
 def without(native: Any, seen: Request, taken_out: tuple[str, ...]) -> Any:
     """The request, or a copy of it without these headers when it has any of them."""
-    present = {name for name, _ in seen.headers if name in taken_out or name.startswith("edge-")}
-    if not present:
-        return native
-    lighter = _copied(native)
-    lighter.headers = native.headers.copy()
-    for name in present:
-        del lighter.headers[name]
+    lighter = native
+    for name, _ in seen.headers:
+        if name in taken_out or name.startswith("edge-"):
+            if lighter is native:
+                lighter = _copied(native)
+                lighter.headers = native.headers.copy()
+            lighter.headers.pop(name, None)  # one that comes twice goes at once
     return lighter
 
 
