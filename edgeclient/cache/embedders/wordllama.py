@@ -32,6 +32,12 @@ class WordLlama:
 
     name = "wordllama"
     dimensions = _DIMENSIONS
+    quick = 4000
+    budget_s = 0.005
+
+    @property
+    def judge(self) -> WordLlama:
+        return self
 
     def __init__(self, pieces: Any, tokenizer: Any) -> None:
         """`pieces` is a float32 array of a row for each piece, `tokenizer` one of the package tokenizers."""

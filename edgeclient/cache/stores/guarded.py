@@ -34,7 +34,7 @@ class Guarded:
     ) -> None:
         self._backend, self._budget_s, self._mishap, self._clock = backend, budget_s, mishap, clock
         self.waits = not backend.quick
-        self._reader, self._writer = Reader(backend.load), Writer(self._write)
+        self._reader, self._writer = Reader[bytes](backend.load), Writer(self._write)
         self._reads, self._writes = Breaker(), Breaker()
         self._latest = 0.0
         _all.add(self)
@@ -77,7 +77,7 @@ class Guarded:
             return (_alive(pending[0], now),)
         return None if self._reads.allows(self._clock()) else (None,)
 
-    def _answer(self, question: Question) -> bytes | None:
+    def _answer(self, question: Question[bytes]) -> bytes | None:
         """What became of a question; an answer that came is taken, even when its waiter woke up late."""
         if question.landed is None:
             question.given_up = True
