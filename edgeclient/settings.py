@@ -108,6 +108,11 @@ class Cache:
     "redis+cluster://HOST,HOST"), or "env:NAME", a variable that says it.
     `budget_s`: longest wait for a file or a server, then it is a miss; by default 0.005 for a file and 0.025 for a server.
     `file_bytes`: of the SQLite file, whose oldest answers go first.
+
+    With "semantic", questions that mean the same are answered too. `semantic`: "shadow" (decide, ask the model all the same,
+    compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
+    `audit_rate`: the share of answers so served for which the model is asked all the same; `embedder`: "wordllama", "none"
+    or "auto" (wordllama where it is installed); `index_bytes`: of the prompts and vectors held in memory.
     """
 
     mode: Literal["off", "exact", "semantic"] = "off"
@@ -117,6 +122,11 @@ class Cache:
     store: str = Field(default="memory", repr=False)  # may hold a password
     budget_s: float | None = Field(default=None, gt=0, le=60)
     file_bytes: int = Field(default=2**30, ge=2**20)
+    semantic: Literal["off", "shadow", "serve"] = "shadow"
+    max_wrong_rate: float = Field(default=0.005, gt=0, le=0.2)
+    audit_rate: float = Field(default=0.02, ge=0, le=1)
+    embedder: str = "auto"
+    index_bytes: int = Field(default=64 * 2**20, ge=2**20)
 
 
 @_explained

@@ -30,6 +30,7 @@ _COUNTED = dict.fromkeys(
         "bypass",
         "stored",
         "stale answers",
+        "semantic hits",
         "broken streams",
         "hedges",
         "retired models",
