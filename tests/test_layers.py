@@ -21,7 +21,7 @@ LAYERS: list[list[set[str]]] = [
     [{"policies"}],
     [{"attempts", "cascading", "classifying", "pipeline", "recalling", "reporting"}],
     [{"runtime", "http"}],
-    [{"edge"}],
+    [{"edge", "semantics"}],
     [{"default"}],
     [{"openai"}, {"anthropic"}, {"transports"}, {"lab"}],
     [{"__init__"}],  # the public names; below it nobody imports the package itself
@@ -40,7 +40,7 @@ EXCEPTIONS = {
 POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
-    + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
+    + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound", "agreement", "evidence", "index")]
     + ["cache.embedders.contract", "cache.embedders.none"]
     + [
         f"pops.{name}"
