@@ -66,7 +66,7 @@ class Explained:
     similarity: float
     equal: bool
     score: float | None
-    vetoes: tuple[str, ...]
+    guards: tuple[str, ...]  # that see a contradiction
     risk: float | None
     limit: float
     would_serve: bool

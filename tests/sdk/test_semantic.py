@@ -105,7 +105,7 @@ async def test_explain_sends_nothing_and_tells_why(net: Net) -> None:
     client = net.client(made)
     await ask(client, "plain", ASKED)
     (near,) = made.semantic.explain("How do I reset my 2 passwords?")
-    assert near.vetoes and near.score is None and not near.would_serve and near.prompt == ""
+    assert near.guards and near.score is None and not near.would_serve and near.prompt == ""
     (near,) = made.semantic.explain(ALIKE, prompts=True)
     assert near.would_serve and near.prompt == ASKED and near.risk <= near.limit
     assert net.seen() == {"fra": 1} and made.semantic.report().lookups == 1
