@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from ...errors import SettingsError, StoreError
 from ...settings import Cache
-from . import Store
+from . import Store, wire
 from .backend import Backend, Mishap
-from .guarded import Guarded
+from .guarded import Form, Guarded
 from .layered import Layered
 from .memory import MemoryStore
 from .redis import Address, RedisBackend
@@ -33,6 +33,8 @@ def open_store(cache: Cache, mishap: Mishap) -> Store:
     said = _said(cache.store)
     memory = MemoryStore(cache.max_bytes)
     if said == "memory":
+        if cache.encryption is not None:
+            raise SettingsError("cache.encryption is for a file or a server, and cache.store is 'memory'; name one")
         return memory
     scheme, _, rest = said.partition(":")
     if scheme == "sqlite":
@@ -42,7 +44,16 @@ def open_store(cache: Cache, mishap: Mishap) -> Store:
     else:
         raise SettingsError(f"cache.store is {shown(said)!r}; {_FORMS}")
     budget_s = default_s if cache.budget_s is None else cache.budget_s
-    return Layered(memory, Guarded(backend, budget_s=budget_s, mishap=mishap))
+    return Layered(memory, Guarded(backend, budget_s=budget_s, mishap=mishap, form=form_of(cache, mishap)))
+
+
+def form_of(cache: Cache, mishap: Mishap) -> Form:
+    """How entries are spelled outside this process: in clear, or sealed. Raises `SettingsError`."""
+    if cache.encryption is None:
+        return wire
+    from .sealed import Sealed
+
+    return Sealed(cache.encryption, mishap)
 
 
 def shown(said: str) -> str:
