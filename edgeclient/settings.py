@@ -23,7 +23,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainVa
 from pydantic.dataclasses import dataclass
 
 from .errors import SettingsError
-from .surroundings import FILE_VARIABLE, PREFIX, settings_file
+from .surroundings import FILE_VARIABLE, PREFIX, RECORD_VARIABLE, settings_file
 from .values import ORIGIN, Route
 from .values import Endpoint as Resolved
 
@@ -272,6 +272,8 @@ SETTINGS: dict[str, str] = {
 }
 """Every setting, in the order of the reference page."""
 
+_NO_SETTINGS = (FILE_VARIABLE, RECORD_VARIABLE)
+
 _adapter = TypeAdapter(Settings)
 
 
@@ -315,7 +317,7 @@ def _merge(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 def _from_environment() -> dict[str, tuple[Any, str]]:
     found = {}
     for variable, text in os.environ.items():
-        if variable.startswith(PREFIX) and variable != FILE_VARIABLE and text:  # an empty one is not set
+        if variable.startswith(PREFIX) and variable not in _NO_SETTINGS and text:  # an empty one is not set
             found[variable.removeprefix(PREFIX).lower()] = (_from_text(variable, text), f"variable {variable}")
     return found
 
