@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 from pipeline.scripted import A, Run, both_ways, ok, request
@@ -65,6 +67,17 @@ def test_an_entry_under_another_key_does_not_decrypt(one: str, other: str) -> No
         return
     with pytest.raises(wire.Damaged):
         FORM.decode(other, FORM.encode(entry(one)))
+
+
+def test_the_cache_key_and_the_head_are_authenticated_by_the_cipher() -> None:
+    """The format as the module's first lines say it, opened without it."""
+    data = FORM.encode(entry("a"))
+    head, nonce, sealed = data[:11], data[11:23], data[23:]
+    cipher = AESGCM(NEW)
+    assert cipher.decrypt(nonce, sealed, head + b"a") == wire.encode(entry("a"))
+    for other in (b"", b"a", head, head + b"b"):
+        with pytest.raises(InvalidTag):
+            cipher.decrypt(nonce, sealed, other)
 
 
 def test_its_head_is_authenticated() -> None:
