@@ -34,14 +34,13 @@ def request(asked: Asked, scrub: Scrubber) -> Json:
     boundary = _BOUNDARY.search(asked.content_type)
     if boundary is not None:  # drawn anew for each upload
         body = body.replace(boundary[1].encode("latin-1"), b"boundary")
-    said = {
+    return {
         "method": asked.method,
         "host": "localhost" if asked.host in _LOOPBACK else scrub.text(asked.host),
         "path": scrub.text(asked.path),
-        "query": sorted(query),
+        **({"query": sorted(query)} if query else {}),
         **_body(body, asked.content_type, scrub),
     }
-    return {name: value for name, value in said.items() if value != []}
 
 
 def outcome(had: Outcome, scrub: Scrubber, headers: Collection[str]) -> Json:

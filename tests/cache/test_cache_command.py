@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import free_port, running
+from servers import clustered, free_port, running
 from stores import Mishaps, entry, redis_store, sqlite_store
 
 from edgeclient.cache.stores import wire
 from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores.redis import Address
 from edgeclient.cache.stores.sealed import Sealed
 from edgeclient.cli import main
 
@@ -186,6 +187,24 @@ def test_what_is_no_string_on_a_server_is_foreign(tmp_path: Path, capsys: pytest
         assert told(capsys, "verify", "--delete", "--store", url)[0] == 0
         assert server.tell("DBSIZE") == 4
         store.close()
+
+
+def test_a_cluster_is_looked_through_on_all_its_servers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("redis")
+    with clustered(tmp_path) as servers:
+        store = redis_store(Address((("127.0.0.1", servers[0].port),), cluster=True))
+        for key in KEYS[:61]:
+            store.save(entry(key, stored_at=NOW, expires_at=NOW + 600.0), NOW)
+        assert store.flush(20.0)
+        counts = [server.tell("DBSIZE") for server in servers]
+        assert min(counts) > 0 and sum(counts) == 62
+        url = f"redis+cluster://127.0.0.1:{servers[1].port}"
+        assert kinds(told(capsys, "verify", "--store", url)[1]) == {"good": 61}
+        other = redis_store(Address((("127.0.0.1", servers[0].port),), cluster=True))
+        other.clear()
+        assert told(capsys, "verify", "--store", url)[1]["entries"] == 0
+        store.close()
+        other.close()
 
 
 def test_a_server_that_cannot_be_reached(capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,6 +88,11 @@ def test_the_boundary_of_an_upload_is_no_difference() -> None:
     assert spelled[0] == spelled[1] and spelled[0]["text"].startswith("--boundary\r\n")
 
 
+def test_an_empty_list_is_another_body_than_none() -> None:
+    spelled = [request(asked(value), PLAIN) for value in ([], {}, None)] + [request(asked([], body=b""), PLAIN)]
+    assert len({json.dumps(one) for one in spelled}) == 4 and "query" not in spelled[0]
+
+
 def test_ports_of_loopback_are_no_difference_and_hosts_are() -> None:
     hosts = [request(asked(host=host), PLAIN)["host"] for host in ("127.0.0.1", "::1", "localhost", "api.openai.com")]
     assert hosts == ["localhost"] * 3 + ["api.openai.com"]

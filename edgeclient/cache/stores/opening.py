@@ -45,7 +45,7 @@ def open_store(cache: Cache, mishap: Mishap) -> Store:
 
 
 def open_backend(cache: Cache) -> Backend:
-    """What the settings name outside this process, as it is: nothing is made, mended or connected to yet."""
+    """What the settings name outside this process, as it is: no file is made or mended, and no connection."""
     said = _said(cache.store)
     if said == "memory":
         raise SettingsError("cache.store is 'memory': each process keeps its own answers; name a file or a server")
