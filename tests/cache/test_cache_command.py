@@ -22,6 +22,7 @@ from edgeclient.cli import main
 
 MINE, OTHER = bytes(32), bytes(range(32))
 NOW = time.time()
+LATER = NOW + 86_400.0  # whenever the test has its turn
 KEYS = [f"{n:032x}" for n in range(600)]
 PROMPT = "the prompt that nobody may see"
 
@@ -40,7 +41,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
         def in_file(key: str, data: Any) -> None:
             with closing(sqlite3.connect(path)) as db, db:
-                db.execute("REPLACE INTO entries VALUES (NULL, ?, ?, ?, ?)", (bytes.fromhex(key), NOW, NOW + 60, data))
+                db.execute("REPLACE INTO entries VALUES (NULL, ?, ?, ?, ?)", (bytes.fromhex(key), NOW, LATER, data))
 
         store = sqlite_store(path)
         yield Place(f"sqlite:{path}", store, in_file)
@@ -60,7 +61,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 def fill(place: Place, count: int) -> None:
     for key in KEYS[:count]:
-        place.store.save(entry(key, stored_at=NOW, expires_at=NOW + 600.0), NOW)
+        place.store.save(entry(key, stored_at=NOW, expires_at=LATER), NOW)
     assert place.store.flush(20.0)
 
 
@@ -78,7 +79,7 @@ def kinds(said: dict[str, Any]) -> dict[str, int]:
 
 def harmed(place: Place) -> None:
     """One of each kind that there can be, on keys of their own."""
-    whole = wire.encode(entry(KEYS[1], stored_at=NOW, expires_at=NOW + 600.0))
+    whole = wire.encode(entry(KEYS[1], stored_at=NOW, expires_at=LATER))
     place.harm(KEYS[0], whole)  # moved to another key
     place.harm(KEYS[1], whole[:-1] + b"?")  # one byte
     place.harm(KEYS[2], whole[:40])  # cut
@@ -92,7 +93,7 @@ def test_a_store_that_is_well(place: Place, capsys: pytest.CaptureFixture[str]) 
     fill(place, 600)
     status, said = told(capsys, "verify", "--store", place.url)
     assert status == 0 and kinds(said) == {"good": 600} and said["entries"] == 600
-    assert said["bytes"] == sum(len(wire.encode(entry(k, stored_at=NOW, expires_at=NOW + 600.0))) for k in KEYS)
+    assert said["bytes"] == sum(len(wire.encode(entry(k, stored_at=NOW, expires_at=LATER))) for k in KEYS)
     assert main(["cache", "--store", place.url]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == ["entries  600", f"bytes    {said['bytes']:,}"]
 
@@ -119,8 +120,8 @@ def test_where_a_key_is_set_what_is_in_clear_is_found(
     place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(place, 3)
-    place.harm(KEYS[0], Sealed(MINE, Mishaps()).encode(entry(KEYS[0], stored_at=NOW, expires_at=NOW + 60.0)))
-    place.harm(KEYS[9], Sealed(OTHER, Mishaps()).encode(entry(KEYS[9], stored_at=NOW, expires_at=NOW + 60.0)))
+    place.harm(KEYS[0], Sealed(MINE, Mishaps()).encode(entry(KEYS[0], stored_at=NOW, expires_at=LATER)))
+    place.harm(KEYS[9], Sealed(OTHER, Mishaps()).encode(entry(KEYS[9], stored_at=NOW, expires_at=LATER)))
     monkeypatch.setenv("SEAL", MINE.hex())
     monkeypatch.setenv("EDGECLIENT_CACHE", json.dumps({"mode": "exact", "store": place.url, "encryption": "env:SEAL"}))
     status, said = told(capsys, "verify")
@@ -144,7 +145,7 @@ def test_a_damaged_file_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFix
     path = tmp_path / "a.db"
     store = sqlite_store(path)
     for key in KEYS:
-        store.save(entry(key, body=2000, stored_at=NOW, expires_at=NOW + 600.0), NOW)
+        store.save(entry(key, body=2000, stored_at=NOW, expires_at=LATER), NOW)
     store.close()
     whole = bytearray(path.read_bytes())
     whole[40_000:80_000] = b"?" * 40_000
@@ -160,7 +161,7 @@ def test_a_damaged_file_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_a_file_is_read_while_another_process_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = sqlite_store(tmp_path / "a.db")
-    store.save(entry(KEYS[0], stored_at=NOW, expires_at=NOW + 60.0), NOW)
+    store.save(entry(KEYS[0], stored_at=NOW, expires_at=LATER), NOW)
     assert store.flush(20.0)
     with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
@@ -174,7 +175,7 @@ def test_what_is_no_string_on_a_server_is_foreign(tmp_path: Path, capsys: pytest
     pytest.importorskip("redis")
     with running(tmp_path) as server:
         store, url = redis_store(server.port), f"redis://127.0.0.1:{server.port}"
-        store.save(entry(KEYS[0], stored_at=NOW, expires_at=NOW + 600.0), NOW)
+        store.save(entry(KEYS[0], stored_at=NOW, expires_at=LATER), NOW)
         assert store.flush(20.0)
         generation = server.tell("GET", "edgeclient:1:generation").decode()
         server.tell("LPUSH", f"edgeclient:1:{generation}:{KEYS[1]}", PROMPT)
@@ -194,7 +195,7 @@ def test_a_cluster_is_looked_through_on_all_its_servers(tmp_path: Path, capsys: 
     with clustered(tmp_path) as servers:
         store = redis_store(Address((("127.0.0.1", servers[0].port),), cluster=True))
         for key in KEYS[:61]:
-            store.save(entry(key, stored_at=NOW, expires_at=NOW + 600.0), NOW)
+            store.save(entry(key, stored_at=NOW, expires_at=LATER), NOW)
         assert store.flush(20.0)
         counts = [server.tell("DBSIZE") for server in servers]
         assert min(counts) > 0 and sum(counts) == 62
