@@ -291,6 +291,7 @@ def test_what_is_no_key(key: Any, why: str, tmp_path: Path, monkeypatch: pytest.
     text = said(key, f"sqlite:{tmp_path}/a.db")
     assert text.startswith("argument cache: ") and "s3cr3t" not in text
     assert re.search(why, text), text
+    assert not list(tmp_path.iterdir()), "no file is made for settings that are wrong"
 
 
 def test_an_async_function_is_refused() -> None:

@@ -37,11 +37,12 @@ def open_store(cache: Cache, mishap: Mishap) -> Store:
         if cache.encryption is not None:
             raise SettingsError("cache.encryption is for a file or a server, and cache.store is 'memory'; name one")
         return memory
+    form = form_of(cache, mishap)  # before a file is made
     default_s, backend = _backend(said, cache)
     if isinstance(backend, SqliteBackend):
         _check(said, backend)
     budget_s = default_s if cache.budget_s is None else cache.budget_s
-    return Layered(memory, Guarded(backend, budget_s=budget_s, mishap=mishap, form=form_of(cache, mishap)))
+    return Layered(memory, Guarded(backend, budget_s=budget_s, mishap=mishap, form=form))
 
 
 def open_backend(cache: Cache) -> Backend:
