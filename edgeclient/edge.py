@@ -247,7 +247,7 @@ class Edge:
             edge.later.after_fork()
 
     def _store(self, said: dict[str, Any], telemetry: Telemetry) -> Store:
-        if self.settings.cache.store == "memory":
+        if self.settings.cache.store == "memory" and self.settings.cache.encryption is None:
             return MemoryStore(self.settings.cache.max_bytes)
         from .cache.stores.opening import open_store  # what files and servers need is imported by those who have them
 

@@ -23,7 +23,7 @@ LAYERS: list[list[set[str]]] = [
     [{"runtime", "http"}],
     [{"edge", "semantics"}],
     [{"default"}],
-    [{"openai"}, {"anthropic"}, {"transports"}, {"lab"}],
+    [{"openai"}, {"anthropic"}, {"transports"}, {"lab"}, {"testing"}],
     [{"__init__"}],  # the public names; below it nobody imports the package itself
     [{"deploy"}],
     [{"cli"}],

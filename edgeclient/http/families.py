@@ -250,6 +250,12 @@ def failure_of(error: BaseException, *, early: bool = False) -> Failure | None:
     return None
 
 
+def request_error(error: BaseException) -> str:
+    """The name of the family's own class of an exception that a request ended with; "" for any other exception."""
+    names = [kind.__name__ for kind in type(error).__mro__ if kind.__module__.partition(".")[0] in ("httpx", "httpx2")]
+    return names[0] if "RequestError" in names else ""
+
+
 def _dead_path(error: BaseException, early: bool) -> Failure | None:
     """What it was when the kernel (ETIMEDOUT) or the watchdog gave the path up: no slow answer, in any case."""
     causes = _causes(error)
