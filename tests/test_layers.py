@@ -40,7 +40,7 @@ POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
     + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
-    + ["cache.embedders.contract", "cache.embedders.none"]
+    + ["cache.embedders.contract", "cache.embedders.none", "cache.index"]
     + [
         f"pops.{name}"
         for name in (

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from .guards import GUARDS, alike
 from .lexicon import lexicon
-from .reading import Reading
+from .reading import Reading, grams
 
 _SILENCE = [0.0] * len(GUARDS)
 _FAR = 40  # words; of differences longer than this only the beginning is compared word by word
@@ -44,10 +44,11 @@ NAMES: tuple[str, ...] = (
 
 def features(a: Reading, b: Reading, cosine: float, meanings: Meanings, spoke: Sequence[str]) -> list[float]:
     """The features in the order of `NAMES`; `a` is the stored prompt, `b` the asked one, `spoke` their conflicts."""
+    grams_a, grams_b = grams(a.text), grams(b.text)
     ends = _ends(a.stems, b.stems)
     return [
         cosine,
-        _share(a.grams & b.grams, a.grams | b.grams),
+        _share(grams_a & grams_b, grams_a | grams_b),
         *_subjects(a, b, meanings),
         *_forms(a, b, ends),
         *_small(a, b),

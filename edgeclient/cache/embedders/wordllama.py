@@ -33,6 +33,7 @@ class WordLlama:
     name = "wordllama"
     dimensions = _DIMENSIONS
     quick = 4000
+    leading = 64
     budget_s = 0.005
 
     @property
