@@ -21,23 +21,8 @@ from edgeclient.cache.reading import Reading, read
 
 EMBEDDER = Hashed()
 WORDS = [
-    "card",
-    "bank",
-    "money",
-    "account",
-    "transfer",
-    "password",
-    "lost",
-    "stolen",
-    "refund",
-    "fee",
-    "rate",
-    "limit",
-    "cash",
-    "atm",
-    "phone",
-    "app",
-    "name",
+    *("card", "bank", "money", "account", "transfer", "password", "lost", "stolen", "refund"),
+    *("fee", "rate", "limit", "cash", "atm", "phone", "app", "name"),
 ]
 
 
