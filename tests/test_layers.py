@@ -40,8 +40,8 @@ EXCEPTIONS = {
 POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
-    + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound", "agreement", "evidence", "index")]
-    + ["cache.embedders.contract", "cache.embedders.none"]
+    + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
+    + ["cache.embedders.contract", "cache.embedders.none", "cache.index", "cache.agreement", "cache.evidence"]
     + [
         f"pops.{name}"
         for name in (

@@ -5,11 +5,13 @@ Guards and features compare two readings; nothing here compares. Reading is line
 
 from __future__ import annotations
 
+import marshal
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from .lexicon import Lexicon, lexicon, stem
 
@@ -52,7 +54,7 @@ class Reading:
     stems: tuple[str, ...]  # of all words, in order
     content: tuple[str, ...]  # stems of words that carry a subject, in order, each once
     originals: Mapping[str, str]  # content stem -> a word that has it
-    numbers: Counter[str]
+    numbers: Mapping[str, int]  # value -> how often
     quoted: frozenset[str]
     code: frozenset[str]
     formula: str
@@ -65,7 +67,6 @@ class Reading:
     order: Mapping[str, tuple[str, ...]]  # kind -> its special words, in order
     together: bool  # the order of two names does not matter
     foreign: bool  # letters of other alphabets, or characters that nobody sees
-    grams: frozenset[str]  # four characters each
 
 
 def normal(text: str) -> str:
@@ -122,7 +123,6 @@ def read(text: str) -> Reading | None:
         order=_order(special),
         together=not lex.together.isdisjoint(words),
         foreign=_is_foreign(plain),
-        grams=_grams(plain),
     )
 
 
@@ -258,6 +258,22 @@ def _is_foreign(text: str) -> bool:
     )
 
 
-def _grams(text: str) -> frozenset[str]:
+@lru_cache(maxsize=32)
+def grams(text: str) -> frozenset[str]:
+    """The groups of four characters in a reading's text."""
     said = " ".join(_LETTERS.findall(text[:3000].lower()))
     return frozenset([said[at : at + 4] for at in range(max(1, len(said) - 3))])
+
+
+def packed(reading: Reading) -> bytes:
+    """A reading in a twentieth of its size, to be kept with an entry; for this process alone."""
+    values = [getattr(reading, name) for name in _FIELDS]
+    return marshal.dumps([dict(value) if isinstance(value, Mapping) else value for value in values])
+
+
+def unpacked(data: bytes) -> Reading:
+    """The reading again, in a tenth of the time that it took to read."""
+    return Reading(*marshal.loads(data))
+
+
+_FIELDS = tuple(field.name for field in fields(Reading))

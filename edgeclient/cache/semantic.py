@@ -82,7 +82,7 @@ class Semantic:
         self._judge = vectors.embedder.judge
         self._trees = forest(self._judge.name)
         self._bound = Bound(budget, self._trees.prior, audit)
-        self._index = Index(vectors.embedder.dimensions, max_bytes)
+        self._index = Index(vectors.embedder, max_bytes=max_bytes)
         self._chance = chance
         self._evidence = Evidence()
         self._served: OrderedDict[str, Lookup] = OrderedDict()  # by the key of the call that was answered
@@ -124,11 +124,13 @@ class Semantic:
 
     def keep(self, lookup: Lookup, key: str) -> None:
         """The model's answer to this question is stored under this key: later ones may find it."""
-        self._index.add(lookup.question.partition, key, lookup.question.text, lookup.vector)
+        reading = reading_of(lookup.question.text)
+        if reading is not None:  # longer ones are nobody's candidates
+            self._index.add(key, lookup.question.partition, lookup.vector, reading)
 
     def drop(self, key: str) -> None:
         """The store does not have this entry any more."""
-        self._index.drop(key)
+        self._index.remove(key)
 
     def learn(self, lookup: Lookup, answer: Sequence[str], other: Sequence[str]) -> None:
         """Compare the model's answer with the candidate's: texts of both. Slow: beside calls only."""
@@ -147,7 +149,7 @@ class Semantic:
             if len(self._blocked) > _KEPT:
                 self._blocked.popitem(last=False)
             self._label(lookup, False)
-        self._index.drop(lookup.key)
+        self._index.remove(lookup.key)
         return lookup.key
 
     def report(self) -> Report:
@@ -179,21 +181,21 @@ class Semantic:
     def _judged(self, question: Question, vector: Any) -> list[tuple[str, str, float, Judged]]:
         """The candidates: key, prompt, cosine, judgement; those that were said to be wrong are left out."""
         asked = hashed(question.text)
-        near = [
-            (key, prompt, cosine)
-            for key, prompt, cosine in self._index.nearest(question.partition, vector, _NEAREST)
-            if (asked, key) not in self._blocked
-        ]
+        found = self._index.nearest(question.partition, vector, _NEAREST)
+        near = [one for one in found if (asked, one.key) not in self._blocked]
         if not near:
             return []
-        cosines = [cosine for _, _, cosine in near]
+        cosines = [one.cosine for one in near]
         if self._judge is not self.vectors.embedder:
-            cosines = nearness(question.text, [prompt for _, prompt, _ in near], self._judge)
+            cosines = nearness(question.text, [one.reading.text for one in near], self._judge)
         stored: list[tuple[str, Reading | None, float]] = [
-            (prompt, reading_of(prompt), cosine) for (_, prompt, _), cosine in zip(near, cosines, strict=True)
+            (one.reading.text, one.reading, cosine) for one, cosine in zip(near, cosines, strict=True)
         ]
-        found = judged(question.text, reading_of(question.text), stored, self._judge, self._trees)
-        return [(key, prompt, cosine, one) for (key, prompt, _), cosine, one in zip(near, cosines, found, strict=True)]
+        judgements = judged(question.text, reading_of(question.text), stored, self._judge, self._trees)
+        return [
+            (one.key, one.reading.text, cosine, judgement)
+            for one, cosine, judgement in zip(near, cosines, judgements, strict=True)
+        ]
 
     def _label(self, lookup: Lookup, same: bool) -> None:
         one = lookup.judged

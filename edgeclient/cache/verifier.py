@@ -18,7 +18,7 @@ from typing import Any
 from .bound import Prior
 from .features import NAMES
 
-_FIELD, _CODE = 16, "H"  # bits for a tree: its leaves at the most
+_FIELD = 16  # bits for a tree: its leaves at the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Forest:
             if passed:
                 left &= above[passed - 1]
         total = self.base
-        fields = memoryview(left.to_bytes(_FIELD // 8 * len(self.leaves), sys.byteorder)).cast(_CODE)
+        fields = memoryview(left.to_bytes(_FIELD // 8 * len(self.leaves), sys.byteorder)).cast("H")
         for leaves, bits in zip(self.leaves, fields if sys.byteorder == "little" else reversed(fields), strict=True):
             total += leaves[bits & -bits]
         return total

@@ -22,6 +22,7 @@ class Scripted:
     """An embedder whose answers a test writes; `quick` or in the thread."""
 
     name, dimensions, fingerprint, budget_s = "scripted", 3, "scripted-1", PATIENCE_S
+    leading = 0
 
     def __init__(self, quick: int = 0) -> None:
         self.quick = quick

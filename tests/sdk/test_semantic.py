@@ -131,7 +131,7 @@ async def test_a_wrong_candidate_is_a_label_and_an_example(net: Net) -> None:
 class Failing:
     """An embedder that does what a test says."""
 
-    name, fingerprint, dimensions, quick, budget_s = "failing", "failing-1", 3, 10_000, 0.025
+    name, fingerprint, dimensions, quick, budget_s, leading = "failing", "failing-1", 3, 10_000, 0.025, 0
 
     def __init__(self, does: Any) -> None:
         self.embed = does

@@ -23,6 +23,7 @@ class Embedder(Protocol):
     dimensions: int
     fingerprint: str
     quick: int  # characters up to which a text takes less than a millisecond and waits for nothing; 0: no text does
+    leading: int  # how many of the first numbers say most of a vector (the index looks at these first); 0: all the same
     budget_s: float  # how long a lookup waits for one that is not quick, unless the settings say something else
 
     def embed(self, texts: Sequence[str]) -> Any:

@@ -26,6 +26,7 @@ class Hashed:
     dimensions = _DIMENSIONS
     fingerprint = f"none-1-{_DIMENSIONS}"
     quick = _LONGEST
+    leading = 0
     budget_s = 0.005
 
     @property
