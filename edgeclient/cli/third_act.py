@@ -19,6 +19,12 @@ from . import topics
 
 MAX_WRONG = 0.01
 _MODEL = "gpt-6-luna"
+_WAYS = {
+    "model": "asked the model",
+    "exact": "the same text again",
+    "equal": "equal but for case, courtesy, punctuation",
+    "semantic": "alike, within the budget",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Outcome:
     """How many questions were answered how; `wrong`: (question, answer) that were answered wrongly by the cache."""
 
     asked: int
-    by: Counter[str]  # model | exact | equal | semantic
+    by: Counter[str]  # all of model | exact | equal | semantic
     examples: tuple[str, ...]  # questions that were answered by likeness, and rightly
     wrong: tuple[tuple[str, str], ...]
 
@@ -34,7 +40,7 @@ class Outcome:
 def run(count: int, seed: int) -> Outcome:
     """Ask so many questions, one after the other, of an edge that serves from the first one on."""
     asks = topics.draw(count, seed=seed)
-    by: Counter[str] = Counter()
+    by = Counter(dict.fromkeys(_WAYS, 0))
     right, wrong = [], []
     with topics.model(asks) as (url, _):
         endpoint = Endpoint(url, name="model", key="passthrough")
@@ -59,13 +65,7 @@ def run(count: int, seed: int) -> Outcome:
 
 def lines(found: Outcome) -> list[str]:
     """The table, and every mistake."""
-    named = {
-        "model": "asked the model",
-        "exact": "the same text again",
-        "equal": "equal but for case, courtesy, punctuation",
-        "semantic": "alike, within the budget",
-    }
-    rows = [f"{what:42} {found.by[how]:5d}   {found.by[how] / found.asked:4.0%}" for how, what in named.items()]
+    rows = [f"{what:42} {found.by[how]:5d}   {found.by[how] / found.asked:4.0%}" for how, what in _WAYS.items()]
     rows += [f"  alike, and right: {question}" for question in found.examples[:3]]
     share = len(found.wrong) / found.asked
     rows.append(f"answered wrongly: {len(found.wrong)} of {found.asked} ({share:.2%}; the budget was {MAX_WRONG:.1%})")
