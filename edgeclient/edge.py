@@ -127,7 +127,7 @@ class Edge:
         self._watchdog = Watchdog() if self.settings.watchdog else None
         self.active = self.settings.active
         self.taken_out = ("cache-control",) if cache_on else ()
-        self.reads_kernel = self.settings.rtt_source in ("auto", "kernel")
+        self.rtt_source = self.settings.rtt_source
         self._bound: dict[str, Any] = {}
         _alive.add(self)
         if self.settings.cache.mode == "semantic":

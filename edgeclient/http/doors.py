@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ..pops.prober import Prober
+from ..pops.prober import Prober, RttSource
 from ..runtime.protocol import AttemptFailed
 from ..values import ORIGIN, Call, Endpoint, Failure
 from . import families, sockets
+from .opening import AsyncOpening, Opening
+
+Watching = type[Opening] | type[AsyncOpening]
 
 
 @dataclass(slots=True)
@@ -21,26 +24,39 @@ class Door:
     forward: Callable[[Any], Any]  # to the client's own origin, in the client's own way
     dispatch: Callable[[Any], Any]  # to an endpoint: no auth flow, no redirects, no cookies of the origin
     prober: Prober
-    kernel: bool  # whether RTT is read from the kernel
+    rtt_source: RttSource
     way: Any = None  # the HTTP client or the transport under it
 
-    def target(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> tuple[Callable[[Any], Any], Any]:
-        """The function that reaches this endpoint, and the request to give it.
+    def target(
+        self, call: Call, endpoint: Endpoint, connect_s: float | None, watching: Watching
+    ) -> tuple[Callable[[Any], Any], Any, families.Gauge | None]:
+        """The function that reaches this endpoint, the request to give it, and what measures the answer's path.
 
+        `watching`: the trace function of this colour.
         Raises AttemptFailed when the endpoint's key cannot be read: that costs the endpoint this call, not the caller.
         """
         if endpoint is ORIGIN:
-            return self.forward, self.native
+            return self.forward, *self._gauged(self.native, watching)
         try:
             aimed = families.aim(self.native, endpoint, call, connect_s=connect_s)
         except Exception as error:
             why = f"the key of endpoint {endpoint.name!r} could not be used: {error!r}"
             raise AttemptFailed(Failure.NO_KEY, families.native_error(self.native, "ConnectError", why)) from error
-        return self.dispatch, aimed
+        return self.dispatch, *self._gauged(aimed, watching)
 
-    def believes_kernel(self, request: Any) -> bool:
-        """False where an HTTP proxy stands between: the kernel's RTT is the proxy's then."""
-        return self.kernel and not _behind_proxy(request.url.host)
+    def _gauged(self, request: Any, watching: Watching) -> tuple[Any, families.Gauge | None]:
+        """The request, and what will measure its path: the kernel; where it cannot, the request is watched for that."""
+        if self.rtt_source == "http":
+            return request, None
+        proxied = families.proxied(self.way, request.url)
+        if proxied is None:
+            proxied = _behind_proxy(request.url.host)
+        if self.rtt_source != "connect" and not proxied and sockets.kernel_tells():
+            return request, sockets.path_rtt
+        if self.rtt_source == "kernel":
+            return request, None
+        request, made = families.watched(request, watching, proxied=proxied)
+        return request, made.read
 
 
 _behind_proxy = cache(sockets.behind_proxy)

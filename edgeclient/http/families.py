@@ -15,18 +15,22 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
-from ..pops.rtt import of_kernel
 from ..values import Call, Endpoint, Failure, Product, Reply, Request
 from . import bodies, credentials, sockets
 from .streams import AsyncBackend, Backend
 from .watchdog import Watchdog
 
+T = TypeVar("T")
+
 _LONG = 64 * 2**10  # bytes of a request by which the speed of its path can be told
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
+
+
+Gauge = Callable[[Any], "float | None"]  # a response -> the round-trip time of its path in seconds, where it tells
 
 
 def family_of(native: Any) -> Any:
@@ -282,14 +286,16 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def to_reply(native: Any, *, live: bool, kernel: bool, sent: int = 0) -> Reply:
-    """A response as the pipeline sees it; its body is read unless it goes out live. `sent`: bytes of the request."""
-    rtt = sockets.of_response(native, sockets.kernel_rtt) if kernel else None
+def to_reply(native: Any, *, live: bool, gauge: Gauge | None, sent: int = 0) -> Reply:
+    """A response as the pipeline sees it; its body is read unless it goes out live.
+
+    `gauge`: measures the path that it came on; `sent`: bytes of the request.
+    """
     reply = Reply(native.status_code, native.headers.raw, None if live else native.content, native)
     reply.cold = sockets.is_new(native)
-    if rtt is not None:
-        reply.rtt_s = of_kernel(*rtt)
-        if sent >= _LONG:
+    if gauge is not None:
+        reply.rtt_s = gauge(native)
+        if gauge is sockets.path_rtt and sent >= _LONG:
             reply.upload_bytes_s = sockets.of_response(native, sockets.upload_bytes_s)
     if live and "content-encoding" in native.headers:
         family, headers = family_of(native), native.headers
@@ -398,6 +404,23 @@ def _end_dead_paths(transport: Any, pool: Any, options: Sequence[Any], watchdog:
     if watchdog is not None and hasattr(pool, "_network_backend"):
         kind = AsyncBackend if hasattr(transport, "handle_async_request") else Backend
         pool._network_backend = kind(pool._network_backend, watchdog, alone)
+
+
+def proxied(way: Any, url: Any) -> bool | None:
+    """Whether a request to this URL goes through a proxy; None when the client, or transport, is not one that says so."""
+    choose = getattr(way, "_transport_for_url", None)
+    pool = getattr(way if choose is None else choose(url), "_pool", None)
+    if pool is None:
+        return None
+    return getattr(pool, "_proxy", None) is not None or hasattr(pool, "_proxy_url")
+
+
+def watched(native: Any, watching: Callable[..., T], *, proxied: bool) -> tuple[Any, T]:
+    """A copy of the request with another `trace` function, made of the one that it had, and that function."""
+    made = watching(native.extensions.get("trace"), proxied=proxied)
+    copied = _copied(native)
+    copied.extensions = {**native.extensions, "trace": made}
+    return copied, made
 
 
 def early_s(way: Any) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from .. import pipeline
 from ..errors import RouteError
 from ..pipeline import Policies
-from ..pops.prober import Prober
+from ..pops.prober import Prober, RttSource
 from ..runtime.protocol import run_sync
 from ..runtime.tasks import TaskRuntime
 from ..runtime.threads import ThreadRuntime
@@ -32,7 +32,7 @@ class ActiveEdge(Protocol):
         """Request headers that are words for us and go no further."""
 
     @property
-    def reads_kernel(self) -> bool: ...
+    def rtt_source(self) -> RttSource: ...
 
 
 def open_door(
@@ -55,7 +55,7 @@ def open_door(
     dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
     native = families.renamed(request, call.model) if call.asked_model else request
     native = families.without(native, seen, edge.taken_out)
-    return call, Door(native, forward, dispatch, edge.prober, edge.reads_kernel, http_client)
+    return call, Door(native, forward, dispatch, edge.prober, edge.rtt_source, http_client)
 
 
 def _base(client: Any, sdk: str) -> families.Base:

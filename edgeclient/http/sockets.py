@@ -1,4 +1,4 @@
-"""What the kernel knows of live connections, and the options that connections get. Opens a socket only to try options."""
+"""What the kernel knows of live connections, and the options that they get. Opens sockets only to see what works."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from ..pops.rtt import of_kernel
 
 T = TypeVar("T")
 
@@ -68,6 +70,24 @@ def kernel_rtt(sock: Any) -> tuple[float, float] | None:
     if not smoothed or not minimum or minimum == 0xFFFFFFFF:
         return None
     return smoothed * 1e-6, minimum * 1e-6
+
+
+def path_rtt(native: Any) -> float | None:
+    """The round-trip time, now, of the connection that a response came on, as the kernel has it."""
+    said = of_response(native, kernel_rtt)
+    return of_kernel(*said) if said is not None else None
+
+
+@functools.cache
+def kernel_tells() -> bool:
+    """True where the kernel tells round-trip times at all: it is asked once, about a connection from here to here."""
+    if _TCP_INFO is None:
+        return False
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as far, socket.create_connection(far.getsockname(), 1.0) as near:
+            return kernel_rtt(near) is not None
+    except OSError:  # a sandbox without a loopback
+        return False
 
 
 def upload_bytes_s(sock: Any) -> float | None:

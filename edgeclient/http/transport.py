@@ -32,7 +32,7 @@ class _Wrapped:
         call = pipeline.classify(seen, self._edge.policies)
         native = families.renamed(request, call.model) if call.asked_model else request
         native = families.without(native, seen, self._edge.taken_out)
-        return call, Door(native, forward, forward, self._edge.prober, self._edge.reads_kernel, self._inner)
+        return call, Door(native, forward, forward, self._edge.prober, self._edge.rtt_source, self._inner)
 
 
 class SyncTransport(_Wrapped, families.SyncBase):
