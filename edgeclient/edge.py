@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import anthropic
     import openai
 
+    from .http.warming import Warmer
+
 log = logging.getLogger("edgeclient")
 
 
@@ -99,6 +101,7 @@ class Edge:
         watchdog: Any = _UNSET,
         flight_wait_s: Any = _UNSET,
         keepalive_s: Any = _UNSET,
+        keep_warm: Any = _UNSET,
         notes: Any = _UNSET,
         hooks: Sequence[Hook] = (),
     ) -> None:
@@ -125,6 +128,7 @@ class Edge:
         )
         self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt)
         self._watchdog = Watchdog() if self.settings.watchdog else None
+        self.warmer = self._warmer() if self.settings.keep_warm and endpoints_now else None
         self.active = self.settings.active
         self.taken_out = ("cache-control",) if cache_on else ()
         self.rtt_source = self.settings.rtt_source
@@ -198,12 +202,15 @@ class Edge:
     def close(self) -> None:
         """Forget the answers in memory, let go of the file or server that keeps them, and write down round-trip times.
 
-        Clients stay usable and are closed on their own; what they need is opened again.
+        Connections are not kept warm any more. Clients stay usable and are closed on their own; what they need is opened
+        again.
         """
         if self.policies.store is not None:
             self.policies.store.close()
         if self._memory is not None:
             self._memory.close()
+        if self.warmer is not None:
+            self.warmer.close()
 
     def __enter__(self) -> Edge:
         return self
@@ -233,8 +240,15 @@ class Edge:
             self._memory.after_fork()
         if self._watchdog is not None:
             self._watchdog.after_fork()
+        if self.warmer is not None:
+            self.warmer.after_fork()
         if edge.store is not None:
             edge.store.after_fork()
+
+    def _warmer(self) -> Warmer:
+        from .http.warming import Warmer  # only who keeps connections warm pays for it
+
+        return Warmer(self.settings.keep_warm, self.policies, self.settings.rtt_source)
 
     def _store(self, said: dict[str, Any], telemetry: Telemetry) -> Store:
         if self.settings.cache.store == "memory":

@@ -60,6 +60,7 @@ POLICIES = (
             "memory",
             "wake",
             "cache_status",
+            "warmth",
         )
     ]
     + ["dialects", "routing", "attempts", "pipeline"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from ..pops.prober import Prober, RttSource
 from ..runtime.protocol import AttemptFailed
@@ -14,6 +14,14 @@ from . import families, sockets
 from .opening import AsyncOpening, Opening
 
 Watching = type[Opening] | type[AsyncOpening]
+
+
+class Warms(Protocol):
+    """Is told where calls go, to keep connections there warm."""
+
+    def used(self, way: Any, native: Any, call: Call, endpoint: Endpoint) -> None: ...
+
+    def forget(self, way: Any) -> None: ...
 
 
 @dataclass(slots=True)
@@ -26,6 +34,7 @@ class Door:
     prober: Prober
     rtt_source: RttSource
     way: Any = None  # the HTTP client or the transport under it
+    warmer: Warms | None = None  # where connections are kept warm
 
     def target(
         self, call: Call, endpoint: Endpoint, connect_s: float | None, watching: Watching
@@ -42,21 +51,27 @@ class Door:
         except Exception as error:
             why = f"the key of endpoint {endpoint.name!r} could not be used: {error!r}"
             raise AttemptFailed(Failure.NO_KEY, families.native_error(self.native, "ConnectError", why)) from error
+        if self.warmer is not None:
+            self.warmer.used(self.way, aimed, call, endpoint)
         return self.dispatch, *self._gauged(aimed, watching)
 
     def _gauged(self, request: Any, watching: Watching) -> tuple[Any, families.Gauge | None]:
         """The request, and what will measure its path: the kernel; where it cannot, the request is watched for that."""
         if self.rtt_source == "http":
             return request, None
-        proxied = families.proxied(self.way, request.url)
-        if proxied is None:
-            proxied = _behind_proxy(request.url.host)
+        proxied = is_proxied(self.way, request.url)
         if self.rtt_source != "connect" and not proxied and sockets.kernel_tells():
             return request, sockets.path_rtt
         if self.rtt_source == "kernel":
             return request, None
         request, made = families.watched(request, watching, proxied=proxied)
         return request, made.read
+
+
+def is_proxied(way: Any, url: Any) -> bool:
+    """True where a proxy stands between: then what the kernel tells is about the way to the proxy."""
+    said = families.proxied(way, url)
+    return _behind_proxy(url.host) if said is None else said
 
 
 _behind_proxy = cache(sockets.behind_proxy)

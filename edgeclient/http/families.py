@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
@@ -27,6 +28,7 @@ from .watchdog import Watchdog
 T = TypeVar("T")
 
 _LONG = 64 * 2**10  # bytes of a request by which the speed of its path can be told
+_UNPAID_S = 2.0  # the longest wait for each step of a request that nobody waits for
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
 
 
@@ -413,6 +415,17 @@ def proxied(way: Any, url: Any) -> bool | None:
     if pool is None:
         return None
     return getattr(pool, "_proxy", None) is not None or hasattr(pool, "_proxy_url")
+
+
+def unpaid(family: Any, way: Any, base: str, path: str) -> tuple[Any, Any]:
+    """The transport by which a client (or itself) reaches a base URL, and a GET of a path of its host, without a key."""
+    parts = urlsplit(base)
+    url = family.URL(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}")
+    headers = {"user-agent": "edgeclient-probe", "accept-encoding": "identity"}
+    timeout = dict.fromkeys(("connect", "read", "write", "pool"), _UNPAID_S)
+    choose = getattr(way, "_transport_for_url", None)
+    request = family.Request("GET", url, headers=headers, extensions={"timeout": timeout})
+    return way if choose is None else choose(url), request
 
 
 def watched(native: Any, watching: Callable[..., T], *, proxied: bool) -> tuple[Any, T]:

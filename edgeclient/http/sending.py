@@ -15,7 +15,7 @@ from ..runtime.tasks import TaskRuntime
 from ..runtime.threads import ThreadRuntime
 from ..values import Call
 from . import families
-from .doors import Door
+from .doors import Door, Warms
 
 _SDK_ERRORS = {"openai": "OpenAIError", "anthropic": "AnthropicError"}
 DEFAULT_ORIGINS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
@@ -33,6 +33,9 @@ class ActiveEdge(Protocol):
 
     @property
     def rtt_source(self) -> RttSource: ...
+
+    @property
+    def warmer(self) -> Warms | None: ...
 
 
 def open_door(
@@ -55,7 +58,7 @@ def open_door(
     dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
     native = families.renamed(request, call.model) if call.asked_model else request
     native = families.without(native, seen, edge.taken_out)
-    return call, Door(native, forward, dispatch, edge.prober, edge.rtt_source, http_client)
+    return call, Door(native, forward, dispatch, edge.prober, edge.rtt_source, http_client, edge.warmer)
 
 
 def _base(client: Any, sdk: str) -> families.Base:

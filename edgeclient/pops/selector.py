@@ -313,6 +313,21 @@ class Selector:
             else:
                 track.health.failed(Failure.CONNECT, now - took_s, now, self._rng)
 
+    def nearest(self, candidates: Sequence[Endpoint], now: float) -> list[Endpoint]:
+        """Those of the candidates that calls could go to now, the nearest first. Changes nothing."""
+        with self._lock:
+            ranked = sorted((self._rank(e, n, now), n) for n, e in enumerate(candidates) if not self._on_trial(e, now))
+            return [candidates[n] for rank, n in ranked if rank[0] < 3]
+
+    def warmed(self, endpoint: Endpoint, rtt_s: float | None, now: float) -> None:
+        """A request that is no call has been answered: the connection is warm, and it may have been measured."""
+        with self._lock:
+            track = self._track(endpoint)
+            track.answered_at = now
+            if rtt_s is not None:
+                track.rtt.add(rtt_s, now)
+                self._version += 1 if track.moved() else 0
+
     def status(self, now: float) -> tuple[EndpointStatus, ...]:
         """What is known of each endpoint, in the configured order."""
         with self._lock:

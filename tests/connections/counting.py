@@ -92,6 +92,7 @@ class Server(_Listening):
         self._tls = tls
         self.handshakes = self.ended = 0  # of TLS; connections that are over
         self.asked: list[Asked] = []
+        self.status = 200  # of the answers to POSTs from now on
         self.headers: dict[str, str] = {}
         self.on_post: Callable[[], None] = lambda: None
         super().__init__(host, port)
@@ -162,7 +163,7 @@ class Server(_Listening):
         if asked.method == "POST":
             self.on_post()
         body = json.dumps(_CHAT).encode() if asked.method == "POST" else b"{}"
-        status = 200 if asked.method == "POST" else 404
+        status = self.status if asked.method == "POST" else 404
         return status, {"content-type": "application/json", "content-length": str(len(body)), **self.headers}, body
 
 
