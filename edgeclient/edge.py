@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .cache.flights import Flight, Flights
 from .cache.semantic import NoMatch
@@ -23,6 +24,7 @@ from .http.transport import AsyncTransport, SyncTransport
 from .http.watchdog import Watchdog
 from .pipeline import Policies
 from .pops.hedging import Hedging
+from .pops.ip_versions import IpVersions
 from .pops.memory import is_worthwhile
 from .pops.memory_file import MemoryFile
 from .pops.prober import Prober
@@ -126,7 +128,8 @@ class Edge:
             hedging=Hedging(hedge.share, hedge.central_an_hour) if hedge is not None else None,
             memory=self._memory,
         )
-        self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt)
+        self._versions = IpVersions() if self.settings.probe and endpoints_now else None
+        self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt, self._versions)
         self._watchdog = Watchdog() if self.settings.watchdog else None
         self.warmer = self._warmer() if self.settings.keep_warm and endpoints_now else None
         self.active = self.settings.active
@@ -174,7 +177,7 @@ class Edge:
         edge = self.policies
         entries, held = edge.store.usage() if edge.store is not None else (0, 0)
         return Status(
-            endpoints=edge.selector.status(time.monotonic()),
+            endpoints=tuple(map(self._by_version, edge.selector.status(time.monotonic()))),
             counts=edge.telemetry.counts(),
             cache_entries=entries,
             cache_bytes=held,
@@ -224,7 +227,7 @@ class Edge:
         """Let an HTTP client that the SDK made keep its idle connections, and notice dead ones, as the settings say."""
         dead_s = self.settings.dead_path_s
         options = () if dead_s is None else sockets.dead_path_options(dead_s)
-        families.keep_alive(http_client, self.settings.keepalive_s, options, self._watchdog)
+        families.keep_alive(http_client, self.settings.keepalive_s, options, self._watchdog, self._versions)
 
     def after_fork(self) -> None:
         """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""
@@ -236,6 +239,8 @@ class Edge:
         if edge.hedging is not None:
             edge.hedging.after_fork()
         self.prober.after_fork()
+        if self._versions is not None:
+            self._versions.after_fork()
         if self._memory is not None:
             self._memory.after_fork()
         if self._watchdog is not None:
@@ -244,6 +249,11 @@ class Edge:
             self.warmer.after_fork()
         if edge.store is not None:
             edge.store.after_fork()
+
+    def _by_version(self, status: EndpointStatus) -> EndpointStatus:
+        host = urlsplit(status.url).hostname or ""
+        compared = self._versions.of(host) if self._versions is not None else None
+        return status.by(compared) if compared is not None else status
 
     def _warmer(self) -> Warmer:
         from .http.warming import Warmer  # only who keeps connections warm pays for it

@@ -61,6 +61,7 @@ POLICIES = (
             "wake",
             "cache_status",
             "warmth",
+            "ip_versions",
         )
     ]
     + ["dialects", "routing", "attempts", "pipeline"]

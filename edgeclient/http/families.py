@@ -20,8 +20,10 @@ from urllib.parse import urlsplit
 
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
+from ..pops.ip_versions import IpVersions
 from ..values import Call, Endpoint, Failure, Product, Reply, Request
 from . import bodies, credentials, sockets
+from .dialing import AsyncDialer, Dialer
 from .streams import AsyncBackend, Backend
 from .watchdog import Watchdog
 
@@ -378,8 +380,16 @@ def through(client: Any, wrap: Callable[[Any], Any]) -> Any:
     return client
 
 
-def keep_alive(client: Any, seconds: float, options: Sequence[Any] = (), watchdog: Watchdog | None = None) -> bool:
+def keep_alive(
+    client: Any,
+    seconds: float,
+    options: Sequence[Any] = (),
+    watchdog: Watchdog | None = None,
+    versions: IpVersions | None = None,
+) -> bool:
     """Prepare a client that the SDK made: keep its idle connections longer than 5 s, end those whose path is dead.
+
+    `versions`: by which IP version to open them.
 
     False when it has no such pool. The pool has no public way to say so after it was made, and making another client would
     cost a second TLS context.
@@ -389,6 +399,9 @@ def keep_alive(client: Any, seconds: float, options: Sequence[Any] = (), watchdo
         pool: Any = getattr(transport, "_pool", None)
         if hasattr(pool, "_keepalive_expiry"):
             pool._keepalive_expiry = seconds
+            if versions is not None and hasattr(pool, "_network_backend"):
+                dialer = AsyncDialer if hasattr(transport, "handle_async_request") else Dialer
+                pool._network_backend = dialer(pool._network_backend, versions)
             _end_dead_paths(transport, pool, options, watchdog)
             found = True
     if found:

@@ -18,9 +18,9 @@ from ..values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 from .affinity import worth_s
 from .health import State
 from .identity import Pop
-from .rtt import RttWindow, is_possible
+from .rtt import HYSTERESIS, HYSTERESIS_S, RttWindow, is_possible, margin
 from .suiting import LONG_UPLOAD, Suiting
-from .track import HYSTERESIS, HYSTERESIS_S, EndpointStatus, Track, margin
+from .track import EndpointStatus, Track
 
 _COLD = 0.25  # of the RTT: opening a connection costs two or three of them, once
 _OPENING = 3  # round trips to the answer on a new connection: TCP and TLS 1.3 take one each

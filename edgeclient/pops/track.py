@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..values import Endpoint, Failure
 from .cold import Cold
 from .health import Health, State
 from .identity import Pop
+from .ip_versions import Compared
 from .rtt import RttWindow
 from .server_time import ServerTime
 
-HYSTERESIS_S, HYSTERESIS = 0.005, 0.10
 _UNCHANGED_S, _UNCHANGED = 0.001, 0.02  # an estimate that moves by less does not disturb the order
 
 
@@ -34,6 +34,13 @@ class EndpointStatus:
     last_failure: str = ""  # in the words of `Attempt.outcome`
     last_failure_s: float | None = None  # how long ago
     city: str = ""  # of the PoP, where the code is known
+    ipv4_ms: float | None = None  # of a host that has both versions, when they were last compared
+    ipv6_ms: float | None = None
+    ip: str = ""  # "IPv4" or "IPv6", where new connections had better take it against the system's order
+
+    def by(self, compared: Compared) -> EndpointStatus:
+        """The same with what a comparison of the IP versions said."""
+        return replace(self, ipv4_ms=_ms(compared.ipv4_s), ipv6_ms=_ms(compared.ipv6_s), ip=compared.better)
 
 
 class Track:
@@ -147,11 +154,6 @@ class Track:
         if self.last_failure is None:
             return "a probe failed"
         return f"{self.last_failure.value} {now - self.last_failure_at:.1f} s ago"
-
-
-def margin(cost_s: float) -> float:
-    """By how much another has to be better than the first one at this cost."""
-    return max(HYSTERESIS_S, HYSTERESIS * cost_s)
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -47,6 +47,8 @@ class _Listening:
         self._listening = socket.create_server((host, port), family=family, backlog=64)
         self.port: int = self._listening.getsockname()[1]
         self.connections = 0
+        self._markers: set[int] = set()
+        self._settled = threading.Event()
         self._open: set[socket.socket] = set()
         self._closing = False
         self._threads: list[threading.Thread] = []
@@ -69,12 +71,27 @@ class _Listening:
         for thread in self._threads:
             thread.join()
 
+    def settled(self) -> int:
+        """The number of connections, when all that were begun are counted: they are accepted in their order."""
+        family, address = self._listening.family, self._listening.getsockname()
+        self._settled.clear()
+        with socket.socket(family) as marker:
+            marker.bind((address[0], 0))
+            self._markers.add(marker.getsockname()[1])
+            marker.connect(address)
+            assert self._settled.wait(20)
+        return self.connections
+
     def _accept(self) -> None:
         while not self._closing:
             try:
-                sock, _ = self._listening.accept()
+                sock, peer = self._listening.accept()
             except OSError:
                 return
+            if peer[1] in self._markers:
+                sock.close()
+                self._settled.set()
+                continue
             self.connections += 1
             self._open.add(sock)
             thread = threading.Thread(target=self._serve, args=(sock, self.connections), daemon=True)
