@@ -18,7 +18,7 @@ from .cache.semantic import NoMatch
 from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
 from .errors import SettingsError
-from .http import families, sockets
+from .http import families, pools, sockets
 from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
 from .http.watchdog import Watchdog
@@ -227,7 +227,7 @@ class Edge:
         """Let an HTTP client that the SDK made keep its idle connections, and notice dead ones, as the settings say."""
         dead_s = self.settings.dead_path_s
         options = () if dead_s is None else sockets.dead_path_options(dead_s)
-        families.keep_alive(http_client, self.settings.keepalive_s, options, self._watchdog, self._versions)
+        pools.keep_alive(http_client, self.settings.keepalive_s, options, self._watchdog, self._versions)
 
     def after_fork(self) -> None:
         """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""

@@ -237,7 +237,8 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
         await rt.close(reply)
         return stale, False
     pop = pop_of(reply.headers)
-    edge.selector.answered_at(trace.endpoint, pop, leg, rt.now())
+    if edge.selector.answered_at(trace.endpoint, pop, leg, rt.now(), reply.rtt_s):
+        rt.replace(reply)
     code = pop.code if pop is not None else ""
     stored = False
     if reply.body is not None and _lists_models(call, reply):

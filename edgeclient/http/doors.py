@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ..pops.prober import Prober, RttSource
 from ..runtime.protocol import AttemptFailed
 from ..values import ORIGIN, Call, Endpoint, Failure
-from . import families, sockets
+from . import families, pools, sockets
 from .opening import AsyncOpening, Opening
 
 Watching = type[Opening] | type[AsyncOpening]
@@ -51,6 +51,8 @@ class Door:
         except Exception as error:
             why = f"the key of endpoint {endpoint.name!r} could not be used: {error!r}"
             raise AttemptFailed(Failure.NO_KEY, families.native_error(self.native, "ConnectError", why)) from error
+        if getattr(self.way, "_edge_given_up", None):
+            pools.expire(self.way)
         if self.warmer is not None:
             self.warmer.used(self.way, aimed, call, endpoint)
         return self.dispatch, *self._gauged(aimed, watching)
@@ -70,7 +72,7 @@ class Door:
 
 def is_proxied(way: Any, url: Any) -> bool:
     """True where a proxy stands between: then what the kernel tells is about the way to the proxy."""
-    said = families.proxied(way, url)
+    said = pools.proxied(way, url)
     return _behind_proxy(url.host) if said is None else said
 
 

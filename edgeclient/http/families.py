@@ -12,7 +12,7 @@ import json
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,12 +20,8 @@ from urllib.parse import urlsplit
 
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
-from ..pops.ip_versions import IpVersions
 from ..values import Call, Endpoint, Failure, Product, Reply, Request
 from . import bodies, credentials, sockets
-from .dialing import AsyncDialer, Dialer
-from .streams import AsyncBackend, Backend
-from .watchdog import Watchdog
 
 T = TypeVar("T")
 
@@ -380,56 +376,6 @@ def through(client: Any, wrap: Callable[[Any], Any]) -> Any:
     return client
 
 
-def keep_alive(
-    client: Any,
-    seconds: float,
-    options: Sequence[Any] = (),
-    watchdog: Watchdog | None = None,
-    versions: IpVersions | None = None,
-) -> bool:
-    """Prepare a client that the SDK made: keep its idle connections longer than 5 s, end those whose path is dead.
-
-    `versions`: by which IP version to open them.
-
-    False when it has no such pool. The pool has no public way to say so after it was made, and making another client would
-    cost a second TLS context.
-    """
-    found = False
-    for transport in [getattr(client, "_transport", None), *(getattr(client, "_mounts", None) or {}).values()]:
-        pool: Any = getattr(transport, "_pool", None)
-        if hasattr(pool, "_keepalive_expiry"):
-            pool._keepalive_expiry = seconds
-            if versions is not None and hasattr(pool, "_network_backend"):
-                dialer = AsyncDialer if hasattr(transport, "handle_async_request") else Dialer
-                pool._network_backend = dialer(pool._network_backend, versions)
-            _end_dead_paths(transport, pool, options, watchdog)
-            found = True
-    if found:
-        client._edge_early_s = getattr(client._transport, "_edge_early_s", 0.0)
-    return found
-
-
-def _end_dead_paths(transport: Any, pool: Any, options: Sequence[Any], watchdog: Watchdog | None) -> None:
-    """A pool's sockets get the options that they have not, and the watchdog where there is one."""
-    alone = not getattr(pool, "_http2", True)
-    if options and getattr(pool, "_uds", None) is None and hasattr(pool, "_socket_options"):
-        pool._socket_options = sockets.merged(pool._socket_options, options)
-        # Over HTTP/2 the unacknowledged bytes may be of another request.
-        transport._edge_early_s = sockets.first_probe_failure_s(pool._socket_options) if alone else 0.0
-    if watchdog is not None and hasattr(pool, "_network_backend"):
-        kind = AsyncBackend if hasattr(transport, "handle_async_request") else Backend
-        pool._network_backend = kind(pool._network_backend, watchdog, alone)
-
-
-def proxied(way: Any, url: Any) -> bool | None:
-    """Whether a request to this URL goes through a proxy; None when the client, or transport, is not one that says so."""
-    choose = getattr(way, "_transport_for_url", None)
-    pool = getattr(way if choose is None else choose(url), "_pool", None)
-    if pool is None:
-        return None
-    return getattr(pool, "_proxy", None) is not None or hasattr(pool, "_proxy_url")
-
-
 def unpaid(family: Any, way: Any, base: str, path: str) -> tuple[Any, Any]:
     """The transport by which a client (or itself) reaches a base URL, and a GET of a path of its host, without a key."""
     parts = urlsplit(base)
@@ -447,11 +393,3 @@ def watched(native: Any, watching: Callable[..., T], *, proxied: bool) -> tuple[
     copied = _copied(native)
     copied.extensions = {**native.extensions, "trace": made}
     return copied, made
-
-
-def early_s(way: Any) -> float:
-    """How young a connection's timeout must be to mean that the request was not acknowledged; 0 when that is not known.
-
-    `way`: the HTTP client, or the transport, that the request was sent with.
-    """
-    return float(getattr(way, "_edge_early_s", 0.0))

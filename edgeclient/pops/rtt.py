@@ -46,6 +46,10 @@ class RttWindow:
         self._estimate = min(self._samples)
         self.last_at, self.last_s = now, rtt_s
 
+    def restart(self, rtt_s: float) -> None:
+        """Forget the samples before this last one: they are of another path."""
+        self._samples, self._estimate = (rtt_s,), rtt_s
+
     def estimate(self) -> float | None:
         """The smallest of the last samples; None before the first."""
         return self._estimate

@@ -262,16 +262,25 @@ class Selector:
         track.throttled_until = max(track.throttled_until, now + pause_s)
         self._version += 1
 
-    def answered_at(self, endpoint: Endpoint, pop: Pop | None, call: Call, now: float) -> None:
-        """Remember the site that answered, and where the conversation is. A refusal is that of a site, not of an endpoint."""
-        track = self._track(endpoint)
+    def answered_at(
+        self, endpoint: Endpoint, pop: Pop | None, call: Call, now: float, rtt_s: float | None = None
+    ) -> bool:
+        """Remember the site that answered, and where the conversation is. A refusal is that of a site, not of an endpoint.
+
+        True when the connection that the answer came on, `rtt_s` long, leads to a farther site than the one before.
+        """
+        track, farther = self._track(endpoint), False
         if pop is not None and pop is not track.pop:
             if track.pop is not None and pop.code != track.pop.code:
                 track.refuses.clear()
+                with self._lock:
+                    farther = track.answers_from(pop, rtt_s, now)
+                    self._version += 1
             track.pop = pop
         if worth_s(call.size):
             with self._lock:
                 self._suiting.answered(endpoint, call, now)
+        return farther
 
     def lost(self, candidates: Sequence[Endpoint]) -> bool:
         """True when nothing is known of any of these, so that their order is a guess."""

@@ -9,9 +9,10 @@ from .cold import Cold
 from .health import Health, State
 from .identity import Pop
 from .ip_versions import Compared
-from .rtt import RttWindow
+from .rtt import RttWindow, margin
 from .server_time import ServerTime
 
+_HOUR_S, _RE_ROLLS_AN_HOUR = 3600.0, 3
 _UNCHANGED_S, _UNCHANGED = 0.001, 0.02  # an estimate that moves by less does not disturb the order
 
 
@@ -64,6 +65,7 @@ class Track:
         "prior_s",
         "probe_at",
         "ranked_s",
+        "re_rolled_at",
         "refuses",
         "rtt",
         "server",
@@ -90,10 +92,27 @@ class Track:
         self.impatient = 0  # connections in a row that were not waited for long enough, or that lead nowhere
         self.last_failure: Failure | None = None
         self.pop: Pop | None = None
+        self.re_rolled_at: tuple[float, ...] = ()  # when connections were given up because they led to another site
         self.upload_bytes_s: float | None = None  # of the last long request
         self.refuses: dict[
             str, float
         ] = {}  # models that it may not serve from where it is, and until when that is believed
+
+    def answers_from(self, pop: Pop, rtt_s: float | None, now: float) -> bool:
+        """Another site answers, `rtt_s` away: True when it is so much farther that a new connection is worth a try.
+
+        Anycast leads each connection to a site by itself. What was learned of a nearer site must not linger, or the endpoint
+        would be preferred for a path that is no more; a nearer one is the smallest sample anyway.
+        """
+        before_s, self.pop = self.rtt.estimate(), pop
+        if rtt_s is None or before_s is None or rtt_s - before_s <= margin(before_s):
+            return False
+        self.rtt.restart(rtt_s)
+        self.re_rolled_at = tuple(at for at in self.re_rolled_at if now - at < _HOUR_S)
+        if len(self.re_rolled_at) >= _RE_ROLLS_AN_HOUR:
+            return False
+        self.re_rolled_at += (now,)
+        return True
 
     def moved(self) -> bool:
         """True when the estimate is not what the kept orders rest on any more."""
