@@ -123,19 +123,24 @@ def is_new(native: Any) -> bool:
 def dead_path_options(seconds: float) -> tuple[Option, ...]:
     """Socket options by which the kernel ends a connection whose path is dead, as far as this platform has them.
 
-    Unacknowledged bytes end it after `seconds`; keep-alive probes find a path that dies while the far end is at work.
+    Unacknowledged bytes end it after `seconds`. Where no option says so, keep-alive probes find the dead path while the far
+    end is at work, after 15 seconds without an answer. Not both: with `TCP_USER_TIMEOUT` Linux ends a connection at its first
+    lost probe (`tcp_keepalive_timer`), and with it a long answer that would have survived the gap.
     """
     idle = next((n for n in ("TCP_KEEPIDLE", "TCP_KEEPALIVE") if hasattr(socket, n)), "")  # macOS has the latter
-    wanted = (
-        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", max(1, round(seconds * 1e3))),
+    kept_alive = (
         (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
-        (socket.IPPROTO_TCP, idle, math.ceil(seconds)),
-        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 1),
-        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+        (socket.IPPROTO_TCP, idle, 5),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 2),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 5),
     )
-    named = [(level, getattr(socket, name), value) for level, name, value in wanted if hasattr(socket, name)]
     with socket.socket() as trial:
-        return tuple(option for option in named if _takes(trial, option))
+        for wanted in (((socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", max(1, round(seconds * 1e3))),), kept_alive):
+            named = [(level, getattr(socket, name), value) for level, name, value in wanted if hasattr(socket, name)]
+            taken = tuple(option for option in named if _takes(trial, option))
+            if taken:
+                return taken
+    return ()
 
 
 def _takes(sock: socket.socket, option: Option) -> bool:
@@ -156,12 +161,14 @@ def merged(had: Iterable[Any] | None, ours: Sequence[Option]) -> list[Any]:
 def first_probe_failure_s(options: Iterable[Any]) -> float:
     """How soon after the last acknowledgement keep-alive probes can end a connection with these options, in seconds.
 
-    A connection that times out sooner had unacknowledged bytes: the kernel sends no probes while it has. 0 where that is
-    not known (it holds for Linux, RFC 5482 and `tcp_keepalive_timer`).
+    A connection that times out sooner had unacknowledged bytes: the kernel sends no probes while it has. Infinite where it
+    sends none at all, 0 where that is not known (it holds for Linux, RFC 5482 and `tcp_keepalive_timer`).
     """
     said = {tuple(option[:2]): option[2] for option in options}
     if (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None)) not in said:
         return 0.0
+    if not said.get((socket.SOL_SOCKET, socket.SO_KEEPALIVE)):
+        return math.inf
     idle, pause = (said.get((socket.IPPROTO_TCP, name), 0) for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL))
     return float(idle + pause)
 
