@@ -75,9 +75,15 @@ def give_up(way: Any, native: Any) -> None:
     Of a client, or transport, that `keep_alive` has prepared; any other is left alone.
     """
     given_up = getattr(way, "_edge_given_up", None)
-    stream = native.extensions.get("network_stream")
-    if given_up is not None and stream is not None:
-        given_up.append(weakref.ref(stream))
+    try:
+        if given_up is not None:
+            given_up.append(weakref.ref(native.extensions["network_stream"]))
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+    ):  # a transport of a user's own, or a stream that has no weak references
+        pass
 
 
 def expire(way: Any) -> None:
@@ -93,7 +99,8 @@ def expire(way: Any) -> None:
         for connection in getattr(getattr(transport, "_pool", None), "connections", ()):
             spoken = getattr(connection, "_connection", None)
             stream = getattr(spoken, "_network_stream", None)
-            if stream is not None and stream in streams and hasattr(spoken, "_expire_at") and not _expired_idle(spoken):
+            known = stream is not None and hasattr(spoken, "_expire_at") and hasattr(spoken, "is_idle")
+            if known and stream in streams and not _expired_idle(spoken):
                 given_up.append(weakref.ref(stream))
 
 

@@ -271,7 +271,7 @@ class Selector:
         """
         track, farther = self._track(endpoint), False
         if pop is not None and pop is not track.pop:
-            if track.pop is not None and pop.code != track.pop.code:
+            if track.pop is not None and pop.code != track.pop.code and endpoint is not ORIGIN:  # it is of many clients
                 track.refuses.clear()
                 with self._lock:
                     farther = track.answers_from(pop, rtt_s, now)

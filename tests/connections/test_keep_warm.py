@@ -94,11 +94,11 @@ async def test_what_is_sent_has_no_key_and_is_seen_by_no_hook(asking: Asking, tl
 async def test_it_goes_on_between_calls_and_ends_with_close(
     asking: Asking, tls: Tls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warmth, "_EVERY_S", 0.02)
     with Server(tls.server) as near, Server(tls.server) as next_one:
         edge = edge_at(near, next_one, keep_warm=2)
         client = asking.client(edge)
         await asking.ask(client)
+        monkeypatch.setattr(warmth, "_EVERY_S", 0.02)  # not before: during a call its connection is taken
         await until(lambda: len(near.gets) >= 3 and len(next_one.gets) >= 3)
         assert (near.connections, next_one.connections) == (1, 1)
         edge.close()
