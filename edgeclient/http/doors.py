@@ -59,12 +59,13 @@ class Door:
 
     def _gauged(self, request: Any, watching: Watching) -> tuple[Any, families.Gauge | None]:
         """The request, and what will measure its path: the kernel; where it cannot, the request is watched for that."""
-        if self.rtt_source == "http":
+        source = self.rtt_source
+        if source == "http":
             return request, None
         proxied = is_proxied(self.way, request.url)
-        if self.rtt_source != "connect" and not proxied and sockets.kernel_tells():
+        if source != "connect" and not proxied and sockets.kernel_tells():
             return request, sockets.path_rtt
-        if self.rtt_source == "kernel":
+        if source == "kernel":
             return request, None
         request, made = families.watched(request, watching, proxied=proxied)
         return request, made.read

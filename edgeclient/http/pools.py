@@ -62,11 +62,15 @@ def _end_dead_paths(transport: Any, pool: Any, options: Sequence[Any], watchdog:
 
 def proxied(way: Any, url: Any) -> bool | None:
     """Whether a request to this URL goes through a proxy; None when the client, or transport, is not one that says so."""
-    choose = getattr(way, "_transport_for_url", None)
-    pool = getattr(way if choose is None else choose(url), "_pool", None)
+    try:
+        mounts = way._mounts
+        pool = (way._transport_for_url(url) if mounts else way._transport)._pool
+    except AttributeError:
+        pool = getattr(way, "_pool", None)
     if pool is None:
         return None
-    return getattr(pool, "_proxy", None) is not None or hasattr(pool, "_proxy_url")
+    # A pool for a proxy is a class of its own, or a pool that was told of one.
+    return getattr(pool, "_proxy", None) is not None or "_proxy_url" in getattr(pool, "__dict__", ())
 
 
 def give_up(way: Any, native: Any) -> None:
