@@ -110,7 +110,8 @@ async def _told(
 ) -> tuple[Reply, bool]:
     """Steps 8 and 9: learn from the answer, keep it, and say what happened. `call` is the leg that was answered."""
     pop = pop_of(reply.headers)
-    edge.selector.answered_at(trace.endpoint, pop, call, rt.now())
+    if edge.selector.answered_at(trace.endpoint, pop, call, rt.now(), reply.rtt_s):
+        rt.replace(reply)
     code = pop.code if pop is not None else ""
     stored = False
     if reply.body is not None:

@@ -29,6 +29,8 @@ from .values import Endpoint as Resolved
 
 T = TypeVar("T")
 
+_KEPT_WARM = 3  # the nearest endpoint, and the two next ones
+
 _strict = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -214,6 +216,13 @@ class Cascade:
     check: Callable[[str], object] | None = None
 
 
+def _so_many(said: object) -> object:
+    """A number of endpoints, or whether any."""
+    if isinstance(said, str):
+        said = {"on": True, "true": True, "off": False, "false": False}.get(said.lower(), said)
+    return {True: _KEPT_WARM, False: 0}[said] if isinstance(said, bool) else said
+
+
 @dataclass(frozen=True, config=_strict)
 class Settings:
     """All settings of one edge. The words are the same as arguments, as variables and in TOML."""
@@ -241,6 +250,7 @@ class Settings:
     watchdog: bool = False
     flight_wait_s: float = Field(default=10.0, ge=0)
     keepalive_s: float = Field(default=300.0, ge=0)
+    keep_warm: Annotated[int, BeforeValidator(_so_many)] = Field(default=0, ge=0, le=10)
     notes: bool = False
 
     @property
@@ -278,6 +288,8 @@ SETTINGS: dict[str, str] = {
     "watchdog": "end connections within a few round trips when their bytes stay unacknowledged (a thread watches them)",
     "flight_wait_s": "longest wait for the same call of another caller, seconds",
     "keepalive_s": "how long idle connections are kept, seconds (the HTTP libraries' default is 5)",
+    "keep_warm": "so many of the nearest endpoints to which each client keeps an open connection, 0 to 10, by an unpaid GET "
+    "every 45 seconds until ten minutes after its last call (a thread, or a task, sends it); `True` is 3",
     "notes": "send every call through the pipeline, so that it has notes, even when nothing else is set",
 }
 """Every setting, in the order of the reference page."""

@@ -61,6 +61,8 @@ POLICIES = (
             "memory",
             "wake",
             "cache_status",
+            "warmth",
+            "ip_versions",
         )
     ]
     + ["dialects", "routing", "policies", "classifying", "attempts", "recalling", "reporting", "pipeline"]

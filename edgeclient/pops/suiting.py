@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from ..values import ORIGIN, Call, Endpoint, Route
 from .affinity import Affinity, worth_s
-from .track import HYSTERESIS_S, Track, margin
+from .rtt import HYSTERESIS_S, margin
+from .track import Track
 
 LONG_UPLOAD = 64 * 2**10  # bytes; from here on the time to send them counts
 _LOAD_MEMORY_S = 3.0  # for so long a slow answer of a model at the PoP says that the PoP is busy
