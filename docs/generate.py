@@ -27,6 +27,7 @@ from edgeclient import noting, settings, values
 from edgeclient.cache import controls, key
 from edgeclient.lab import FAULTS, Lab, LabError
 from edgeclient.lab.faults import Fault, parse_fault
+from edgeclient.pops.refusals import SAID
 from edgeclient.pops.track import EndpointStatus
 from edgeclient.routing import presets
 from edgeclient.routing.providers import NAMES
@@ -276,6 +277,9 @@ def systems_page() -> str:
         for s in systems
         for signal in s.signals
     ]
+    signals += [
+        ("any endpoint", str(status), _words(words), failure.value, seen) for failure, status, words, seen in SAID
+    ]
     parts = [
         f"""# Systems
 
@@ -298,6 +302,10 @@ What an answer means where its status alone does not tell; everything else is ju
         rows += [("source", source) for source in s.sources]
         parts.append(f"## `{s.name}`\n\n{s.what}. Written `{s.spelling}`.\n\n{_table(('', ''), rows)}")
     return "\n".join(parts)
+
+
+def _words(words: bytes) -> str:
+    return f"`{words.decode()}`" if words else ""
 
 
 def _mark(signal: Signal) -> str:

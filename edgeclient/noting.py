@@ -87,7 +87,7 @@ def _string(text: str) -> str:
 
 
 # These say all by received-status, or had no time to; the rest are error types of RFC 9209.
-_TOLD = frozenset({"ok", "status", "throttled", "quota", "capacity", "cold", "model_missing", OUTRUN})
+_TOLD = frozenset({"ok", "status", "throttled", "quota", "capacity", "cold", "model_missing", "too_long", OUTRUN})
 
 
 @lru_cache(maxsize=1024)

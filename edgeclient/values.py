@@ -169,6 +169,7 @@ class Failure(Enum):
     CAPACITY = "capacity"  # nothing free there just now
     COLD = "cold"  # the model is being started
     MODEL_MISSING = "model_missing"  # this endpoint does not have it
+    TOO_LONG = "too_long"  # the request is larger than what it takes there: than the context of the model, mostly
     NOT_AN_ANSWER = "http_response_content_type_error"  # a captive portal, broken JSON, a redirect
     NO_KEY = "proxy_configuration_error"  # the key of this endpoint could not be read
 
@@ -240,6 +241,10 @@ class Product(Protocol):
     @property
     def opaque_cache(self) -> bool:
         """True when it answers like questions from a cache of its own, and cannot be told not to."""
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that fit there, where the settings say so."""
 
     @property
     def shapes(self) -> bool:

@@ -18,7 +18,7 @@ LAYERS: list[list[set[str]]] = [
     [{"settings", "surroundings"}, {"aws_tokens"}],
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
-    [{"attempts", "cascading", "pipeline"}],
+    [{"attempts", "cascading", "judging", "pipeline"}],
     [{"runtime", "http"}],
     [{"edge"}],
     [{"default"}],
@@ -62,7 +62,7 @@ POLICIES = (
             "cache_status",
         )
     ]
-    + ["dialects", "routing", "attempts", "pipeline"]
+    + ["dialects", "routing", "attempts", "judging", "pipeline"]
 )
 # `uuid`, `secrets` and `datetime` hide a clock or a source of chance.
 IMPURE = {"time", "socket", "os", "asyncio", "subprocess", "uuid", "secrets", "ssl", "select", "datetime"}

@@ -102,6 +102,11 @@ class Bound:
     def opaque_cache(self) -> bool:
         return self.system.opaque_cache
 
+    @property
+    def context(self) -> int | None:
+        said = self.options.get("context", "")
+        return int(said) if said.isdecimal() else None
+
     def name_there(self, model: str, sdk: str) -> str | None:
         """What to ask for to get this model; None when it is not served."""
         naming = self.system.naming

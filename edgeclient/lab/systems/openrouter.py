@@ -23,6 +23,7 @@ class OpenRouter(Compatible):
     failures = {  # noqa: RUF012
         "bad request": _error(400, "no"),
         "model missing": _error(400, "x/y is not a valid model ID"),
+        "too long": _error(400, "This endpoint's maximum context length is 32768 tokens. However, you requested 42832"),
         "auth": _error(401, "No auth credentials found"),
         "quota": _error(402, "Insufficient credits"),
         "moderated": _error(403, "x requires moderation and your input was flagged"),

@@ -75,6 +75,12 @@ SYSTEM = System(
             "the SageMaker AI client of stdapi.ai: measured by others at an endpoint that is scaled to zero",
             says=r"(?i)(inference component|endpoint)[^.]*has no capacity",
         ),
+        Signal(
+            Failure.TOO_LONG,
+            (424,),
+            f"{_ERRORS}; github.com/vllm-project/vllm/issues/20409",
+            says="maximum context length",
+        ),
         Signal(Failure.STATUS, (424,), _ERRORS, says=r'(?i)received server error|"OriginalStatusCode":\s*5'),
     ),
     speaks=("chat", "stream", "tools", "schema"),
