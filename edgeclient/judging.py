@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+from .cache.tee import ErrorEvent
 from .pops import limits, refusals
 from .values import ORIGIN, Call, Endpoint, Failure, Meaning, Reply, SentAgain
 
 OF_THE_MODEL = (Failure.REGION, Failure.MODEL_MISSING, Failure.COLD)  # the endpoint is well, and serves others
+_CODE = re.compile(rb'"code":\s*"?(\d{3})\b')  # OpenRouter's; the codes of others are words
 
 
 def may_resend(call: Call, failure: Failure, retry_sent: SentAgain = "idempotent") -> bool:
@@ -41,8 +46,10 @@ def judge(call: Call, endpoint: Endpoint, reply: Reply, wall_s: float) -> Meanin
 
     The client's own origin is judged by its status alone: what else it says is the SDK's to read.
     """
-    if endpoint.product is not None and reply.status >= 400:
-        meant = endpoint.product.meaning(reply, wall_s)
+    product = endpoint.product
+    if product is not None and (status := product.status_of(reply)) >= 400:
+        reply = reply if status == reply.status else replace(reply, status=status)
+        meant = product.meaning(reply, wall_s)
         if meant is not None:
             pause_s = limits.retry_after_s(reply, wall_s) if meant.pause_s is None else meant.pause_s
             return Meaning(meant.failure, pause_s if meant.failure is not None else None)
@@ -50,6 +57,17 @@ def judge(call: Call, endpoint: Endpoint, reply: Reply, wall_s: float) -> Meanin
     if failure is not None:
         return Meaning(failure, limits.retry_after_s(reply, wall_s))
     return Meaning(None, limits.exhausted_s(reply, wall_s))
+
+
+def broken_by(error: BaseException) -> Failure | None:
+    """What a stream that broke says about its endpoint; None for an event that says that the caller is to blame."""
+    if not isinstance(error, ErrorEvent):
+        return Failure.TERMINATED
+    code = _CODE.search(error.said)
+    status = int(code[1]) if code is not None else 500
+    if status == 429:
+        return Failure.THROTTLED
+    return None if 400 <= status < 500 and status != 408 else Failure.STATUS
 
 
 def _failure(call: Call, endpoint: Endpoint, reply: Reply) -> Failure | None:

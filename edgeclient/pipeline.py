@@ -23,6 +23,7 @@ from .cascading import ask_first
 from .dialects import dialect_of
 from .dialects.texts import TEXTS
 from .errors import RouteError
+from .judging import broken_by
 from .noting import Notes
 from .pops.cache_status import cache_of
 from .pops.hedging import Hedging
@@ -36,7 +37,7 @@ from .routing.knowledge import Knowledge, news_of
 from .routing.lifecycle import Stage
 from .runtime.protocol import Runtime
 from .telemetry.events import Event, Telemetry
-from .values import ORIGIN, Call, Controls, Dialect, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
+from .values import ORIGIN, Call, Controls, Dialect, Endpoint, Entry, Json, Outcome, Reply, Request, Route
 
 if TYPE_CHECKING:
     from .settings import Cascade, Settings
@@ -459,10 +460,10 @@ def _tee(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoi
     def on_end(body: bytes | None, error: BaseException | None) -> None:
         if error is not None:
             edge.telemetry.count("broken streams")
-            if endpoint is not ORIGIN or not call.keeps_origin:
+            failure = broken_by(error)
+            if failure is not None and (endpoint is not ORIGIN or not call.keeps_origin):
                 now = rt.now()
-                broke = Outcome(endpoint, Failure.TERMINATED, reply.status, took_s=now - head_at)
-                edge.selector.record(broke, now)
+                edge.selector.record(Outcome(endpoint, failure, reply.status, took_s=now - head_at), now)
         if body is None or not keeps or edge.store is None:
             return
         try:
@@ -472,7 +473,10 @@ def _tee(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoi
         except Exception as problem:
             edge.telemetry.mishap("cache save", problem)
 
-    return Tee(on_end, closing=call.dialect.closing if call.streamed else b"", limit=_TEE_LIMIT if keeps else 0)
+    closing, failing = (call.dialect.closing, call.dialect.failing) if call.streamed else (b"", None)
+    if endpoint is ORIGIN:
+        failing = None
+    return Tee(on_end, closing=closing, limit=_TEE_LIMIT if keeps else 0, failing=failing)
 
 
 def _notes(

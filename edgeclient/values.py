@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -93,6 +94,10 @@ class Dialect(Protocol):
 
     name: str
     closing: bytes  # stands in the last event of a complete stream; b"" when only the end of the body tells
+
+    @property
+    def failing(self) -> re.Pattern[bytes] | None:
+        """Found where an event of a stream says that the answer broke off; None where there are no such events."""
 
     def storable(self, answer: Json) -> bool:
         """True for a complete, unfiltered, unrefused, non-empty answer."""
@@ -264,6 +269,9 @@ class Product(Protocol):
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""
+
+    def status_of(self, reply: Reply) -> int:
+        """The status that an answer has; not what it came with, where a product says errors inside of a 200."""
 
     def meaning(self, reply: Reply, wall_s: float) -> Meaning | None:
         """What an answer means, where that is not what its status says."""

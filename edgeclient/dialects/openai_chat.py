@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..values import Json
@@ -16,6 +17,7 @@ class OpenAIChat:
 
     name = "openai_chat"
     closing = b"data: [DONE]"
+    failing = re.compile(rb'"error":\s*\{')  # no other member of a chunk has that name; inside of a text it is escaped
 
     @sse.total(False)
     def storable(self, answer: Json) -> bool:
