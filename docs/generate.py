@@ -109,6 +109,11 @@ def notes_page() -> str:
 The words for `outcome`:
 
 {_table(("outcome", "meaning"), outcomes)}
+## `Used`
+
+{_prose(noting.Used)}
+
+{_fields_table(noting.Used, _comments(noting.Used))}
 ## `Event`
 
 {_prose(events.Event)}
@@ -276,6 +281,10 @@ def systems_page() -> str:
         )
         for s in systems
         for signal in s.signals
+    ]
+    inside = "`error` and no `choices`"
+    signals += [
+        (f"`{s.name}`", "200", inside, "that of its `code`", s.errors_inside) for s in systems if s.errors_inside
     ]
     signals += [
         ("any endpoint", str(status), _words(words), failure.value, seen) for failure, status, words, seen in SAID

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from .cache.flights import Flight
 from .judging import OF_THE_MODEL, judge, may_be_larger, may_resend
-from .noting import OUTRUN, Attempt
+from .noting import OUTRUN, Attempt, Used
 from .pops import limits
 from .pops.hedging import Hedging
 from .pops.retry_budget import RetryBudget
@@ -48,6 +48,7 @@ class Trace:
     endpoint: Endpoint = ORIGIN
     given_up: bool = False  # all have ended, and none gave an answer
     first_model: str = ""  # the small model, while a cascade asks it
+    used: list[Used] = field(default_factory=list)  # by the models of a cascade
 
     @property
     def shows_outage(self) -> bool:

@@ -19,9 +19,9 @@ from .cache.key import credential_digest, exact_key
 from .cache.semantic import Semantic
 from .cache.stores import Store
 from .cache.tee import Tee
-from .cascading import ask_first
+from .cascading import ask_first, note_use
 from .dialects import dialect_of
-from .dialects.texts import TEXTS
+from .dialects.texts import SCHEMAS
 from .errors import RouteError
 from .judging import broken_by
 from .noting import Notes
@@ -145,7 +145,9 @@ def classify(request: Request, edge: Policies) -> Call:
 def _steps(model: str, dialect: Dialect, body: Json, edge: Policies) -> Cascade | None:
     """The cascade that this question goes through, if any."""
     said = edge.settings.cascade.get(model)
-    return said if said is not None and dialect.name in TEXTS and cascade.fits(body) else None
+    if said is None or dialect.name not in SCHEMAS:
+        return None
+    return said if cascade.fits(said, body, dialect.name, SCHEMAS[dialect.name](body)) else None
 
 
 def _said(request: Request, edge: Policies) -> Controls:
@@ -226,6 +228,8 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
             leg, reply = await _first(call, edge, rt, trace, deadline)
         if reply is None:
             leg, reply = call, await _send(call, edge, rt, trace, deadline)  # 6 plan and 7 attempts
+            if call.first_model:
+                note_use(call, reply, edge.models, trace)
     except BaseException as error:
         stale = await _stale(call, edge, rt, began, trace) if trace.given_up else None
         if stale is not None:
@@ -260,7 +264,8 @@ def _lists_models(call: Call, reply: Reply) -> bool:
 
 async def _first(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline: float) -> tuple[Call, Reply | None]:
     """Of a cascade: the small model's question and its answer, if that is good enough."""
-    leg = cascade.first_leg(call)
+    steps = edge.settings.cascade[call.model]
+    leg = cascade.first_leg(call, steps)
     serving = edge.candidates.of(leg.sdk, leg.model, leg.route, leg.residency)
     if ORIGIN in serving:
         serving = tuple([endpoint for endpoint in serving if endpoint is not ORIGIN])
@@ -269,9 +274,8 @@ async def _first(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline
     await attempts.look(candidates, edge.selector, edge.first_look, rt)
     budget = _budget(edge, 1, deadline)
     budget.goes_on = True
-    steps = edge.settings.cascade[call.model]
     trace.first_model = leg.model
-    reply = await ask_first(leg, steps, candidates, edge.selector, budget, rt, trace, edge.telemetry)
+    reply = await ask_first(leg, steps, candidates, edge.selector, budget, rt, trace, edge.models, edge.telemetry)
     trace.first_model = ""
     return leg, reply
 
@@ -510,6 +514,7 @@ def _notes(
         model=call.model,
         asked_model=call.asked_model,
         cascade=_leg_of(call) if trace.tried else "",
+        used=tuple(trace.used),
     )
 
 

@@ -151,7 +151,8 @@ class Call:
     provider: str = ""  # whose own origin the client has; "" when it is another one
     asked_model: str = ""  # the model in the request, where an alias or a cascade put another in its place; else ""
     first_model: str = ""  # of a cascade: the small model that is asked before this one; else ""
-    stands_in: bool = False  # this is that first question: the request in hand names the model asked for
+    stands_in: bool = False  # this is that first question: the body here is sent, not that of the request in hand
+    silent_s: float | None = None  # the longest silence before its answer; None: as the caller said
 
 
 class Failure(Enum):

@@ -60,6 +60,13 @@ class Knowledge:
             return (told,)
         return (lifecycle.ends_of(model, provider) if provider else ()) or lifecycle.ends_of(model)
 
+    def cost_of(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
+        """What these tokens cost at the prices of the settings; None where one of the two is not said."""
+        said = self._said.get(model)
+        if said is None or said.input_per_mtok is None or said.output_per_mtok is None:
+            return None
+        return (input_tokens * said.input_per_mtok + output_tokens * said.output_per_mtok) / 1e6
+
     def learn(self, provider: str, answer: bytes) -> None:
         """Take the ends over that a provider's list of models tells. It tells none of most: that takes nothing away."""
         ends = lifecycle.told_by(answer, provider)
