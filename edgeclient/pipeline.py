@@ -33,7 +33,7 @@ from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .pops.wake import Wake
 from .routing import cascade, routes
-from .routing.knowledge import Knowledge, news_of
+from .routing.knowledge import Knowledge, Named, names_of, news_of, renamed
 from .routing.lifecycle import Stage
 from .runtime.protocol import Runtime
 from .telemetry.events import Event, Telemetry
@@ -65,11 +65,13 @@ class Policies:
     wake: Wake = field(default_factory=Wake)
     candidates: routes.Candidates = field(init=False)
     models: Knowledge = field(init=False)
+    renamed: Mapping[str, tuple[Named, ...]] = field(init=False)
     routes: routes.Rules = field(init=False)
 
     def __post_init__(self) -> None:
         said = self.settings
         self.models = Knowledge(said.models)
+        self.renamed = renamed(self.endpoints)
         self.routes = routes.Rules(said.routes, self.models)
         self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)
 
@@ -199,22 +201,29 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
 
 def _mind_end(call: Call, edge: Policies, rt: Runtime, began: float) -> None:
     """Say that a model has ended or will soon, as the settings want it said. It is never swapped here."""
-    said = edge.settings.retired
-    if said == "ignore" or not call.model:
+    if edge.settings.retired == "ignore" or not call.model:
         return
-    state = edge.models.state(call.model, call.provider, rt.wall())
+    if not call.first_model and not edge.renamed:
+        _mind(call, Named(call.model, call.provider), edge, rt, began)
+        return
+    for name in names_of(call, edge.renamed):
+        _mind(call, name, edge, rt, began)
+
+
+def _mind(call: Call, name: Named, edge: Policies, rt: Runtime, began: float) -> None:
+    state = edge.models.state(name.model, name.provider, rt.wall())
     over = state.stage is Stage.RETIRED
     if not (over or state.soon):
         return
     if call.retry == 0:
         edge.telemetry.count("retired models" if over else "ending models")
-    news = news_of(call.model, state)
-    if over and said == "raise":
+    news = news_of(name.model, state, name.setting)
+    if over and edge.settings.retired == "raise":
         edge.telemetry.emit(
             Event(rt.wall(), call.model, _notes(call, edge, Trace(), rt, began), error=RouteError.__name__)
         )
         raise RouteError(f"{news}, or set retired='warn' to send it all the same")
-    edge.telemetry.advise(call.model, news)
+    edge.telemetry.advise(f"{name.setting} {name.model}" if name.setting else name.model, news)
 
 
 async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple[Reply, bool]:
