@@ -294,7 +294,7 @@ def systems_page() -> str:
 
 The products that may stand in `endpoints` by name. `edgeclient systems NAME` shows the same. Every cell below is checked by a
 test that asks through the real SDKs, sync and async, what a strict emulator of the product answers (`tests/systems/`); the
-exact requests are in `tests/systems/golden/`. No product itself was called.
+exact requests are in `tests/systems/golden/`. Of the products themselves only llama.cpp's server was asked.
 
 {_table(("system", *CAPABILITIES), speaks)}
 What an answer means where its status alone does not tell; everything else is judged by its status:
