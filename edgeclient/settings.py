@@ -213,6 +213,7 @@ class Settings:
     cascade: dict[str, Cascade] = field(default_factory=dict)
     retired: Literal["warn", "raise", "ignore"] = "warn"
     models: dict[str, Model] = field(default_factory=dict)
+    rank: Literal["path", "answer"] = "path"
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
     remember: bool | None = None
@@ -247,6 +248,8 @@ SETTINGS: dict[str, str] = {
     "answer will do: a table/`Cascade(...)`",
     "retired": 'what becomes of a call for a model that has ended: "warn" (one line in the log), "raise", or "ignore"',
     "models": "name of a model -> what you say about it, a table: kind, family, context, ends, replacement",
+    "rank": 'what is nearest: "path" (the round trip), or "answer" (for models at the endpoint: also how long they usually '
+    "take there, compared between products, and between this machine and others)",
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
     "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
     "remember": "keep round-trip times for the next process, in a file in the user's cache directory; by default on, but "

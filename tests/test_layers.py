@@ -55,6 +55,7 @@ POLICIES = (
             "retry_budget",
             "track",
             "suiting",
+            "quickness",
             "affinity",
             "refusals",
             "memory",
