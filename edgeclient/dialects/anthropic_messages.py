@@ -26,7 +26,7 @@ class AnthropicMessages:
 
     name = "anthropic_messages"
     closing = b"event: message_stop"
-    failing = re.compile(rb"\nevent: error\b")
+    failing = re.compile(rb"\nevent: ?error\b")
 
     @sse.total(False)
     def storable(self, answer: Json) -> bool:

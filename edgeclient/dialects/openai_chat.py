@@ -17,7 +17,8 @@ class OpenAIChat:
 
     name = "openai_chat"
     closing = b"data: [DONE]"
-    failing = re.compile(rb'"error":\s*\{')  # no other member of a chunk has that name; inside of a text it is escaped
+    # A member of the chunk itself: what Azure says of its filters ("error": not filtered) is deeper, and no end.
+    failing = re.compile(rb'\ndata: ?\{[^{}\n]*"error":\s*\{')
 
     @sse.total(False)
     def storable(self, answer: Json) -> bool:
