@@ -50,13 +50,11 @@ class Tee:
             self._kept.append(chunk)
         if self._closing or self._failing is not None:
             seen = self._tail + chunk
+            new = chunk if self._tail.endswith(b"\n") else seen  # lines that were not looked at yet
             self._tail = seen[-_WINDOW:]
-            if self._failing is not None and (b"error" in seen or b"failed" in seen):  # nearly never, and quickly told
-                found = self._failing.search(seen)
-                if found is not None:
-                    self.end(complete=False, error=ErrorEvent(seen[found.start() :]))
-                    return
-            if self._closing and self._closing in self._tail and self._tail.endswith((b"\n\n", b"\r\n\r\n")):
+            if self._failing is not None and b"error" in new and (found := self._failing.search(seen)) is not None:
+                self.end(complete=False, error=ErrorEvent(seen[found.start() :]))
+            elif self._closing and self._closing in self._tail and self._tail.endswith((b"\n\n", b"\r\n\r\n")):
                 self.end(complete=True)
 
     def end(self, *, complete: bool, error: BaseException | None = None) -> None:
