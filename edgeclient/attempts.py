@@ -312,6 +312,6 @@ def _learn(call: Call, tried: Tried, selector: Selector, rt: Runtime, trace: Tra
         upload_bytes_s=reply.upload_bytes_s if reply is not None else None,
         cold=reply is not None and reply.cold,
         processing_s=limits.processing_s(reply) if reply is not None else None,
-        call=call if (first and failure is not Failure.TOO_LONG) or failure in OF_THE_MODEL else None,
+        call=call if (first and status < 400) or failure in OF_THE_MODEL else None,  # a refusal is quick anywhere
     )
     selector.record(outcome, tried.ended)

@@ -64,14 +64,20 @@ SCHEMAS: dict[str, Callable[[Json], Json | None]] = {"openai_chat": _of_chat, "a
 @sse.total(None)
 def _chat_tokens(answer: Json) -> tuple[int, int] | None:
     used = answer["usage"]
-    return int(used["prompt_tokens"]), int(used["completion_tokens"])
+    return _count(used["prompt_tokens"]), _count(used["completion_tokens"])
 
 
 @sse.total(None)
 def _message_tokens(answer: Json) -> tuple[int, int] | None:
     used = answer["usage"]
     cached = (used.get(f"cache_{what}_input_tokens") or 0 for what in ("creation", "read"))  # not among the others
-    return int(used["input_tokens"]) + sum(cached), int(used["output_tokens"])
+    return _count(used["input_tokens"]) + sum(map(_count, cached)), _count(used["output_tokens"])
+
+
+def _count(said: Any) -> int:
+    if not isinstance(said, int) or not 0 <= said < 2**53:
+        raise ValueError("no number of tokens")
+    return said
 
 
 TOKENS: dict[str, Callable[[Json], tuple[int, int] | None]] = {

@@ -16,13 +16,11 @@ from .track import Track
 
 Endpoints = tuple[Endpoint, ...]
 
-_GAIN, _GAIN_S = (
-    0.25,
-    0.05,
-)  # another has to be quicker by so much: usual times are known to some 20 % after a few answers
+_GAIN, _GAIN_S = 0.25, 0.05  # of a gain less is luck: usual times are known to some 20 % after a few answers
+_OPEN_TRIALS = 2  # whose answers have not come, or were none that tell a time (a wrong key, say): then no more of them
 _TRY_EACH = 3  # calls between two trials of one whose time is not known yet, ...
 _TRY_AGAIN = 100  # ... and of the one that was left, as it may have become quicker
-_MODELS = 1024  # names come from outside
+_MODELS = 1024  # of turns, and of trials; names come from outside
 
 
 class Quickness:
@@ -31,6 +29,7 @@ class Quickness:
     def __init__(self, track: Callable[[Endpoint], Track]) -> None:
         self._track = track
         self._turns: dict[str, int] = {}
+        self._trials: dict[tuple[str, str, bool], int] = {}
         self._kinds: dict[str, tuple[str, bool]] = {}
 
     def order(self, good: Endpoints, call: Call, now: float) -> Endpoints:
@@ -44,13 +43,24 @@ class Quickness:
         if not others:
             return good
         turn = self._turn(call.model)
+        again = turn % _TRY_AGAIN == 0
         unknown = next((e for e, takes_s in others.items() if takes_s is None), None)
-        if unknown is not None and turn % _TRY_EACH == 0:
+        if unknown is not None and turn % _TRY_EACH == 0 and self._is_worth_a_trial(unknown, call):
             return _led_by(unknown, good)
         best = min((e for e in others if others[e] is not None), key=lambda e: others[e] or 0.0, default=first)
         is_quicker = (others.get(best) or mine_s) < enough_s
-        again = turn % _TRY_AGAIN == 0
         return _led_by(best, good) if is_quicker != again else good
+
+    def _is_worth_a_trial(self, endpoint: Endpoint, call: Call) -> bool:
+        """True, and one more trial is under way, unless earlier ones have taught nothing."""
+        if len(self._trials) >= _MODELS:
+            self._trials.clear()
+        key = endpoint.name, call.model, call.streamed
+        tried = self._trials.get(key, 0)
+        if tried - self._track(endpoint).server.seen(call.model, call.streamed) >= _OPEN_TRIALS:
+            return False
+        self._trials[key] = tried + 1
+        return True
 
     def _takes_s(self, endpoint: Endpoint, call: Call, now: float) -> float | None:
         track = self._track(endpoint)

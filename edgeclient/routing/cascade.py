@@ -69,7 +69,8 @@ def first_leg(call: Call, said: Cascade) -> Call:
 
 def good(said: Cascade, texts: Sequence[str], sure: Sequence[float] = (), schema: Json | None = None) -> bool:
     """True when every text passes every check, and there is one. `sure`: how sure the model was of each."""
-    if said.min_logprob is not None and (len(sure) != len(texts) or min(sure, default=0.0) < said.min_logprob):
+    least = said.min_logprob
+    if least is not None and (len(sure) != len(texts) or not all(value >= least for value in sure)):
         return False
     return bool(texts) and all(_fits_schema(schema, text) and _passes(said, text) for text in texts)
 

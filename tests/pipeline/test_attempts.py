@@ -277,6 +277,16 @@ def test_an_endpoint_that_a_call_was_too_long_for_is_well(run: Run) -> None:
     assert first.server_ms is None  # how fast it refuses says nothing about its model
 
 
+@both_ways
+@pytest.mark.parametrize(("answer", "learned"), [(ok(), True), (says(401), False), (says(404), False)])
+def test_a_refusal_tells_no_time_of_the_model(run: Run, answer: Reply, learned: bool) -> None:
+    """It is quick anywhere, and the next real answer would look slow."""
+    rt = run.runtime(a=answer, took_s=0.5)
+    answer.rtt_s = 0.01
+    done = Sending(run, rt, A, B)
+    assert (done.selector.status(rt.time)[0].server_ms is not None) is learned
+
+
 def test_the_clients_own_origin_is_judged_by_its_status_alone() -> None:
     assert judge(CALL, ORIGIN, says(400, body=TOO_LONG), 0.0).failure is None
     assert judge(CALL, A, says(400, body=TOO_LONG), 0.0).failure is Failure.TOO_LONG

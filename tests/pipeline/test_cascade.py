@@ -212,6 +212,7 @@ def told(said: str, *logprobs: float | None) -> Reply:
         (told("at the threshold", -0.4, -0.6), "first"),
         (told("unsure", -0.1, -1.5), "second"),
         (told("says nothing", None), "second"),
+        (told("says no number", float("nan")), "second"),
         (told("no tokens"), "second"),
         (told("not as it should be", "low"), "second"),  # type: ignore[arg-type]
     ],
@@ -254,7 +255,16 @@ def test_the_notes_tell_what_each_model_used(run: Run) -> None:
 
 
 @both_ways
-@pytest.mark.parametrize("small", [Failure.REFUSED, says(503), ok(usage=None), ok(usage={"prompt_tokens": "many"})])
+@pytest.mark.parametrize(
+    "small",
+    [
+        Failure.REFUSED,
+        says(503),
+        ok(usage=None),
+        ok(usage={"prompt_tokens": "many"}),
+        ok(usage={"prompt_tokens": 10**400, "completion_tokens": float("inf")}),
+    ],
+)
 def test_who_says_nothing_of_tokens_is_not_in_it(run: Run, small: Any) -> None:
     _, notes, _ = ask(run, edge_with(min_chars=100), small)
     assert [used.model for used in notes.used] == ["gpt-4o"]

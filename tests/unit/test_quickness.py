@@ -98,6 +98,20 @@ def test_the_clients_own_origin_is_not_tried_out() -> None:
     assert World(HERE, ORIGIN).calls(200)["origin"] == 0
 
 
+def test_one_that_only_refuses_is_not_tried_for_ever() -> None:
+    """Its key is wrong, say: its refusals go to the caller, and tell no time."""
+    world = World(HERE, FRA)
+    asked = []
+    for _ in range(300):
+        good, _ = world.selector.plan(world.endpoints, world.now, call=CALL)
+        asked.append(good[0].name)
+        tells = good[0] is HERE
+        world.now += 4.0
+        outcome = Outcome(good[0], status=200 if tells else 401, took_s=3.0, call=CALL if tells else None)
+        world.selector.record(outcome, world.now)
+    assert asked.count("fra") == 2
+
+
 def test_many_models_are_not_remembered_for_ever() -> None:
     world = World(HERE, FRA)
     for n in range(3000):
