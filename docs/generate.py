@@ -27,6 +27,7 @@ from edgeclient import noting, settings, values
 from edgeclient.cache import controls, key
 from edgeclient.lab import FAULTS, Lab, LabError
 from edgeclient.lab.faults import Fault, parse_fault
+from edgeclient.pops.refusals import SAID
 from edgeclient.pops.track import EndpointStatus
 from edgeclient.routing import presets
 from edgeclient.routing.providers import NAMES
@@ -109,6 +110,11 @@ def notes_page() -> str:
 The words for `outcome`:
 
 {_table(("outcome", "meaning"), outcomes)}
+## `Used`
+
+{_prose(noting.Used)}
+
+{_fields_table(noting.Used, _comments(noting.Used))}
 ## `Event`
 
 {_prose(events.Event)}
@@ -278,12 +284,19 @@ def systems_page() -> str:
         for s in systems
         for signal in s.signals
     ]
+    inside = "`error` and no `choices`"
+    signals += [
+        (f"`{s.name}`", "200", inside, "that of its `code`", s.errors_inside) for s in systems if s.errors_inside
+    ]
+    signals += [
+        ("any endpoint", str(status), _words(words), failure.value, seen) for failure, status, words, seen in SAID
+    ]
     parts = [
         f"""# Systems
 
 The products that may stand in `endpoints` by name. `edgeclient systems NAME` shows the same. Every cell below is checked by a
 test that asks through the real SDKs, sync and async, what a strict emulator of the product answers (`tests/systems/`); the
-exact requests are in `tests/systems/golden/`. No product itself was called.
+exact requests are in `tests/systems/golden/`. Of the products themselves only llama.cpp's server was asked.
 
 {_table(("system", *CAPABILITIES), speaks)}
 What an answer means where its status alone does not tell; everything else is judged by its status:
@@ -300,6 +313,10 @@ What an answer means where its status alone does not tell; everything else is ju
         rows += [("source", source) for source in s.sources]
         parts.append(f"## `{s.name}`\n\n{s.what}. Written `{s.spelling}`.\n\n{_table(('', ''), rows)}")
     return "\n".join(parts)
+
+
+def _words(words: bytes) -> str:
+    return f"`{words.decode()}`" if words else ""
 
 
 def _mark(signal: Signal) -> str:

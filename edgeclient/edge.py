@@ -91,6 +91,7 @@ class Edge:
         cascade: Any = _UNSET,
         retired: Any = _UNSET,
         models: Any = _UNSET,
+        rank: Any = _UNSET,
         rtt_source: Any = _UNSET,
         probe: Any = _UNSET,
         remember: Any = _UNSET,
@@ -112,7 +113,8 @@ class Edge:
         }
         self.settings, endpoints_now = load(said, presets.expand)
         rng = random.Random()
-        selector, telemetry = Selector(endpoints_now, rng, probing=self.settings.probe), Telemetry(hooks)
+        by_answer, telemetry = self.settings.rank == "answer", Telemetry(hooks)
+        selector = Selector(endpoints_now, rng, probing=self.settings.probe, by_answer=by_answer)
         remembers = is_worthwhile(self.settings.remember, endpoints_now, in_function=in_function())
         self._memory = MemoryFile(endpoints_now, selector, telemetry.mishap) if remembers else None
         cache_on, hedge = self.settings.cache.mode != "off", self.settings.hedge

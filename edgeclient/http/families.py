@@ -165,17 +165,21 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
         lines[0] = (lines[0][0], b"host", host)
     else:
         aimed.headers["host"] = host.decode("ascii")
-    if connect_s is not None:
+    if connect_s is not None or call.silent_s is not None:
         timeout = dict(native.extensions.get("timeout") or {})
-        said_s = timeout.get("connect")
-        timeout["connect"] = connect_s if said_s is None else min(said_s, connect_s)
+        for what, longest_s in (("connect", connect_s), ("read", call.silent_s)):
+            if longest_s is not None:
+                said_s = timeout.get(what)
+                timeout[what] = longest_s if said_s is None else min(said_s, longest_s)
         aimed.extensions = {**native.extensions, "timeout": timeout}
     for name, value in endpoint.headers.items():
         aimed.headers[name] = credentials.filled_in(value)
     there = endpoint.name_there(call.model, call.sdk)
     if product is not None and product.shapes and call.dialect is not None:
         aimed = _shaped(aimed, product, call, there or call.model)
-    elif there not in (None, call.model) or call.stands_in:
+    elif call.stands_in:
+        aimed = _with_body(aimed, {**call.body, "model": there or call.model})
+    elif there not in (None, call.model):
         aimed = renamed(aimed, there or call.model)
     if product is not None and product.seals:
         for name, value in product.seal(aimed.content).items():
@@ -186,7 +190,7 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
 def _shaped(aimed: Any, product: Product, call: Call, model: str) -> Any:
     """The request as a product wants it."""
     had = json.loads(aimed.content)
-    body = {**had, "model": model}
+    body = {**(call.body if call.stands_in else had), "model": model}
     for name, value in product.shape(call, body).items():
         aimed.headers[name] = value
     return aimed if body == had else _with_body(aimed, body)

@@ -52,7 +52,9 @@ class _Order:
 class Selector:
     """State and rules of the choice between endpoints. Thread-safe; never raises, never leaves a candidate out."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], rng: random.Random, *, probing: bool = True) -> None:
+    def __init__(
+        self, endpoints: Sequence[Endpoint], rng: random.Random, *, probing: bool = True, by_answer: bool = False
+    ) -> None:
         self._endpoints = tuple(endpoints)
         self._tracks = {endpoint.name: Track() for endpoint in endpoints}
         self._rng = rng
@@ -62,7 +64,7 @@ class Selector:
         self._version = 0  # of everything that orders rest on
         self._nothing_due_until = 0.0
         self._weighted = any(endpoint.weight != 1.0 for endpoint in endpoints)
-        self._suiting = Suiting(self._track, rng)
+        self._suiting = Suiting(self._track, rng, by_answer=by_answer)
         self._lock = threading.Lock()
 
     def plan(
