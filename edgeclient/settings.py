@@ -159,6 +159,21 @@ class Model:
     replacement: str = ""
 
 
+_REMEMBER = re.compile(r"shared|env:.*|.*://.*", re.DOTALL)  # who opens the server looks closer
+
+
+def _remember(said: object) -> object:
+    """Where to remember: a file or not, by pydantic's words for a bool; else the words for a server."""
+    if not isinstance(said, str) or _REMEMBER.fullmatch(said):
+        return said
+    try:
+        return TypeAdapter(bool).validate_python(said)
+    except ValidationError:
+        raise ValueError(
+            "give true, false, 'shared' (where the cache's store is), 'redis://HOST:PORT' or 'env:NAME'"
+        ) from None
+
+
 def _pattern(said: str) -> str:
     try:
         re.compile(said)
@@ -205,7 +220,7 @@ class Settings:
     models: dict[str, Model] = field(default_factory=dict)
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
-    remember: bool | None = None
+    remember: Annotated[bool | str | None, BeforeValidator(_remember)] = field(default=None, repr=False)
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
     connect_s: float = Field(default=1.0, gt=0)
@@ -240,7 +255,8 @@ SETTINGS: dict[str, str] = {
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
     "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
     "remember": "keep round-trip times for the next process, in a file in the user's cache directory; by default on, but "
-    "not in functions that a platform freezes (Lambda and the like); nothing is kept of endpoints on this machine",
+    "not in functions that a platform freezes (Lambda and the like); nothing is kept of endpoints on this machine. "
+    'For a fleet, on a server instead: "shared" (that of the cache\'s store), "redis://..." or "env:NAME"',
     "max_attempts": "requests one call may send before the SDK's own retries, 1 to 10",
     "total_s": "seconds after which a call starts no further attempt; none by default",
     "connect_s": "longest wait for a connection while another endpoint is left, seconds",
@@ -388,7 +404,13 @@ def _explain(error: Any, sources: Mapping[str, str], otherwise: str = "settings"
     value = error["input"]
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # its value may be a key under a wrong name
         return f"{source}: unknown setting {'.'.join(path)}; remove it or mend its name"
-    secret = "key" in path or "store" in path or isinstance(value, (dict, Endpoint)) or error["type"] == "missing"
+    secret = (
+        "key" in path
+        or "store" in path
+        or (path[:1] == ["remember"] and "@" in str(value))
+        or isinstance(value, (dict, Endpoint))
+        or error["type"] == "missing"
+    )
     shown = "" if secret else " (got {})".format(re.sub(r"//[^/\s'\"]*@", "//***@", repr(value)))
     return f"{source}: {'.'.join(path)}: {error['msg']}{shown}"
 

@@ -57,6 +57,7 @@ class Selector:
         self._tracks = {endpoint.name: Track() for endpoint in endpoints}
         self._rng = rng
         self.looks = probing  # probes may be begun
+        self.recalling = False  # what others measured is on its way
         self._current: dict[tuple[str, ...], str] = {}  # the first of a set
         self._orders: dict[int, _Order] = {}
         self._version = 0  # of everything that orders rest on
