@@ -159,21 +159,6 @@ class Model:
     replacement: str = ""
 
 
-_REMEMBER = re.compile(r"shared|env:.*|.*://.*", re.DOTALL)  # who opens the server looks closer
-
-
-def _remember(said: object) -> object:
-    """Where to remember: a file or not, by pydantic's words for a bool; else the words for a server."""
-    if not isinstance(said, str) or _REMEMBER.fullmatch(said):
-        return said
-    try:
-        return TypeAdapter(bool).validate_python(said)
-    except ValidationError:
-        raise ValueError(
-            "give true, false, 'shared' (where the cache's store is), 'redis://HOST:PORT' or 'env:NAME'"
-        ) from None
-
-
 def _pattern(said: str) -> str:
     try:
         re.compile(said)
@@ -220,7 +205,7 @@ class Settings:
     models: dict[str, Model] = field(default_factory=dict)
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
-    remember: Annotated[bool | str | None, BeforeValidator(_remember)] = field(default=None, repr=False)
+    remember: bool | str | None = field(default=None, repr=False)  # may hold a password
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
     connect_s: float = Field(default=1.0, gt=0)
@@ -360,6 +345,8 @@ def _shapes(values: dict[str, Any], sources: Mapping[str, str], expand: Expand) 
         shaped["dead_path_s"] = None
     if shaped.get("hedge") in ("off", "on", False, True):
         shaped["hedge"] = {} if shaped["hedge"] in ("on", True) else None
+    if isinstance(shaped.get("remember"), str):
+        shaped["remember"] = _remembered(shaped["remember"], sources["remember"])
     endpoints = shaped.get("endpoints")
     if isinstance(endpoints, Mapping):
         endpoints = [
@@ -371,6 +358,20 @@ def _shapes(values: dict[str, Any], sources: Mapping[str, str], expand: Expand) 
     if endpoints is not None:
         shaped["endpoints"] = _expanded(endpoints, sources["endpoints"], expand)
     return shaped
+
+
+def _remembered(said: str, source: str) -> bool | str:
+    """A variable's word for true or false, or words for a server, at which who opens it looks closer."""
+    if said == "shared" or said.startswith("env:") or "://" in said:
+        return said
+    try:
+        return TypeAdapter(bool).validate_python(said)
+    except ValidationError:
+        shown = "a text with an @" if "@" in said else repr(said)  # that may be a password
+        raise SettingsError(
+            f"{source}: remember is {shown}; give true, false, 'shared' (for where the cache's store is), "
+            "'redis://HOST:PORT' or 'env:NAME'"
+        ) from None
 
 
 def _expanded(endpoints: Sequence[Any], source: str, expand: Expand) -> list[Any]:
@@ -404,13 +405,7 @@ def _explain(error: Any, sources: Mapping[str, str], otherwise: str = "settings"
     value = error["input"]
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # its value may be a key under a wrong name
         return f"{source}: unknown setting {'.'.join(path)}; remove it or mend its name"
-    secret = (
-        "key" in path
-        or "store" in path
-        or (path[:1] == ["remember"] and "@" in str(value))
-        or isinstance(value, (dict, Endpoint))
-        or error["type"] == "missing"
-    )
+    secret = "key" in path or "store" in path or isinstance(value, (dict, Endpoint)) or error["type"] == "missing"
     shown = "" if secret else " (got {})".format(re.sub(r"//[^/\s'\"]*@", "//***@", repr(value)))
     return f"{source}: {'.'.join(path)}: {error['msg']}{shown}"
 
