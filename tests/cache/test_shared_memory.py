@@ -353,12 +353,13 @@ def test_without_the_package_that_is_said(monkeypatch: pytest.MonkeyPatch) -> No
         Machine("redis://h")
 
 
-def test_nothing_is_connected_to_before_the_first_call(server: Server) -> None:
-    def connections() -> int:
-        return int(server.raw("INFO stats").partition(b"total_connections_received:")[2].split(b"\r")[0])
+def test_nothing_is_connected_to_before_the_first_call_and_nothing_stays_open(tmp_path: Path) -> None:
+    def said(what: bytes) -> int:
+        return int(server.raw("INFO").partition(what + b":")[2].split(b"\r")[0])
 
-    before = connections()
-    machine = Machine(server.port)
-    assert connections() == before + 1  # its own
-    machine.visit()
-    until(lambda: b"connected_clients:1\r" in server.raw("INFO clients"))  # and afterwards none stays open
+    with running(tmp_path) as server:
+        machine = Machine(server.port)
+        assert said(b"total_connections_received") == 2  # the look whether it listens, and this one
+        machine.visit()
+        assert said(b"total_connections_received") == 4
+        until(lambda: said(b"connected_clients") == 1)
