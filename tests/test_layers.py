@@ -55,6 +55,7 @@ POLICIES = (
             "retry_budget",
             "track",
             "suiting",
+            "exploring",
             "affinity",
             "refusals",
             "memory",

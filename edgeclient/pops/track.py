@@ -12,6 +12,7 @@ from .rtt import RttWindow
 from .server_time import ServerTime
 
 HYSTERESIS_S, HYSTERESIS = 0.005, 0.10
+SILENT_S, SILENT_FAR_S = 300.0, 1800.0  # after which an endpoint is looked at again: a near one, and any
 _UNCHANGED_S, _UNCHANGED = 0.001, 0.02  # an estimate that moves by less does not disturb the order
 
 
@@ -61,6 +62,8 @@ class Track:
         "rtt",
         "server",
         "throttled_until",
+        "trial_s",
+        "tried_at",
         "upload_bytes_s",
         "version",
     )
@@ -74,6 +77,8 @@ class Track:
         self.throttled_until = 0.0
         self.probe_at = self.answered_at = self.last_failure_at = float("-inf")
         self.jitter = 1.0  # of the silence before the next probe
+        self.tried_at = float("-inf")  # by a call, where nobody probes
+        self.trial_s: float | None = None  # how long that call waits for a connection
         self.look_s = float("inf")  # a shorter silence, while it may be the nearest again soon
         self.version = -1  # of the kept orders that the next four speak of
         self.ranked_s: float | None = None  # the estimate they rest on
