@@ -238,7 +238,8 @@ SETTINGS: dict[str, str] = {
     "retired": 'what becomes of a call for a model that has ended: "warn" (one line in the log), "raise", or "ignore"',
     "models": "name of a model -> what you say about it, a table: kind, family, context, ends, replacement",
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
-    "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
+    "probe": "whether endpoints that traffic does not measure are probed (never by a model call); if not, some calls try "
+    "another endpoint first, but wait for its connection only as long as a round trip to the nearest one takes",
     "remember": "keep round-trip times for the next process, in a file in the user's cache directory; by default on, but "
     "not in functions that a platform freezes (Lambda and the like); nothing is kept of endpoints on this machine. "
     'For a fleet, on a server instead: "shared" (that of the cache\'s store), "redis://..." or "env:NAME"',
