@@ -60,7 +60,9 @@ class Remembering:
             first = slept or self.next_at == float("-inf")
             try:
                 if first and self._shelf.far:
-                    self._selector.recalling = _start(self._recall_later)
+                    self._selector.recalling = True
+                    if not _start(self._recall_later):
+                        self._selector.recalling = False
                 elif first:
                     self._recall(self._network_now())
                     _start(lambda: self._write_later(_SETTLE_S))
