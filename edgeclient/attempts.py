@@ -81,12 +81,13 @@ class Tried:
 async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight, rt: Runtime) -> None:
     """Begin the probes that are due. They run beside the call: only while nothing at all is known it waits for `first`.
 
-    The nearest endpoint is the first to answer, so that this takes one round trip to it, and saves several to another.
+    That lands with the first answer to a probe, or with what others measured. The nearest endpoint is the first to answer,
+    so that this takes one round trip to it, and saves several to another.
     """
     due = selector.due(rt.now())
     if due and rt.probe(due, _learner(selector, first, rt)):
         selector.probing(due, rt.now())
-    if first.landed is None and selector.looks and selector.lost(candidates):
+    if first.landed is None and (selector.looks or selector.recalling) and selector.lost(candidates):
         await rt.wait(first, _FIRST_S)
 
 

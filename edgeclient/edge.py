@@ -24,9 +24,10 @@ from .http.watchdog import Watchdog
 from .policies import Policies
 from .pops.hedging import Hedging
 from .pops.ip_versions import IpVersions
-from .pops.memory import is_worthwhile
-from .pops.memory_file import MemoryFile
+from .pops.memory import Shelf, is_worthwhile
+from .pops.memory_file import FileShelf
 from .pops.prober import Prober
+from .pops.remembering import Remembering
 from .pops.selector import Selector
 from .pops.track import EndpointStatus
 from .routing import presets
@@ -115,8 +116,13 @@ class Edge:
         rng = random.Random()
         by_answer, telemetry = self.settings.rank == "answer", Telemetry(hooks)
         selector = Selector(endpoints_now, rng, probing=self.settings.probe, by_answer=by_answer)
+        shelf = self._shelf(said)
         remembers = is_worthwhile(self.settings.remember, endpoints_now, in_function=in_function())
-        self._memory = MemoryFile(endpoints_now, selector, telemetry.mishap) if remembers else None
+        self._memory = (
+            Remembering(endpoints_now, selector, shelf, telemetry.mishap, recalled=self._recalled)
+            if remembers
+            else None
+        )
         cache_on, hedge = self.settings.cache.mode != "off", self.settings.hedge
         self.policies = Policies(
             settings=self.settings,
@@ -288,6 +294,24 @@ class Edge:
             begin(self.policies, rng)
         except SettingsError as error:
             raise SettingsError(f"{source_of('cache', said)}: {error}") from None
+
+    def _shelf(self, said: dict[str, Any]) -> Shelf:
+        where = self.settings.remember
+        if not isinstance(where, str):
+            return FileShelf()
+        from .cache.stores.opening import open_shelf
+
+        try:
+            return open_shelf(where, self.settings.cache)
+        except SettingsError as error:
+            raise SettingsError(f"{source_of('remember', said)}: {error}") from None
+
+    def _recalled(self) -> None:
+        """A server was asked for round-trip times: the first call waits no longer, unless a probe can still tell it more."""
+        selector = self.policies.selector
+        if not selector.looks or not selector.lost(self.policies.endpoints):
+            for wake in self.policies.first_look.land(stored=True):
+                wake()
 
     def _client(self, module: str, name: str) -> Any:
         if name not in self._bound:

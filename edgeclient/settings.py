@@ -251,7 +251,7 @@ class Settings:
     rank: Literal["path", "answer"] = "path"
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
-    remember: bool | None = None
+    remember: bool | str | None = field(default=None, repr=False)  # may hold a password
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
     connect_s: float = Field(default=1.0, gt=0)
@@ -287,9 +287,11 @@ SETTINGS: dict[str, str] = {
     "rank": 'what is nearest: "path" (the round trip), or "answer" (for models at the endpoint: also how long they usually '
     "take there, compared between products, and between this machine and others)",
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
-    "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
+    "probe": "whether endpoints that traffic does not measure are probed (never by a model call); if not, some calls try "
+    "another endpoint first, but wait for its connection only as long as a round trip to the nearest one takes",
     "remember": "keep round-trip times for the next process, in a file in the user's cache directory; by default on, but "
-    "not in functions that a platform freezes (Lambda and the like); nothing is kept of endpoints on this machine",
+    "not in functions that a platform freezes (Lambda and the like); nothing is kept of endpoints on this machine. "
+    'For a fleet, on a server instead: "shared" (that of the cache\'s store), "redis://..." or "env:NAME"',
     "max_attempts": "requests one call may send before the SDK's own retries, 1 to 10",
     "total_s": "seconds after which a call starts no further attempt; none by default",
     "connect_s": "longest wait for a connection while another endpoint is left, seconds",
@@ -397,6 +399,8 @@ def _shapes(values: dict[str, Any], sources: Mapping[str, str], expand: Expand) 
         shaped["dead_path_s"] = None
     if shaped.get("hedge") in ("off", "on", False, True):
         shaped["hedge"] = {} if shaped["hedge"] in ("on", True) else None
+    if isinstance(shaped.get("remember"), str):
+        shaped["remember"] = _remembered(shaped["remember"], sources["remember"])
     endpoints = shaped.get("endpoints")
     if isinstance(endpoints, Mapping):
         endpoints = [
@@ -408,6 +412,20 @@ def _shapes(values: dict[str, Any], sources: Mapping[str, str], expand: Expand) 
     if endpoints is not None:
         shaped["endpoints"] = _expanded(endpoints, sources["endpoints"], expand)
     return shaped
+
+
+def _remembered(said: str, source: str) -> bool | str:
+    """A variable's word for true or false, or words for a server, at which who opens it looks closer."""
+    if said == "shared" or said.startswith("env:") or "://" in said:
+        return said
+    try:
+        return TypeAdapter(bool).validate_python(said)
+    except ValidationError:
+        shown = "a text with an @" if "@" in said else repr(said)  # that may be a password
+        raise SettingsError(
+            f"{source}: remember is {shown}; give true, false, 'shared' (for where the cache's store is), "
+            "'redis://HOST:PORT' or 'env:NAME'"
+        ) from None
 
 
 def _expanded(endpoints: Sequence[Any], source: str, expand: Expand) -> list[Any]:

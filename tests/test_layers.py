@@ -57,6 +57,7 @@ POLICIES = (
             "track",
             "suiting",
             "quickness",
+            "exploring",
             "affinity",
             "refusals",
             "memory",

@@ -88,6 +88,7 @@ class View:
 
     def __init__(self, site: Site, client: int, *, fast: bool) -> None:
         self.site, self.client = site, client
+        self.patience_s = math.inf  # of the caller, for a connection
         self.noticed_s = _NOTICED_FAST_S if fast else _NOTICED_S
         self.used_at: dict[int, float] = {}
         self.asked: dict[int, Asked] = {}  # by the identity of their calls
@@ -113,6 +114,8 @@ class View:
         if fault == "refuse":
             self.used_at.pop(pop, None)
             return rtt_s, Failure.REFUSED
+        if cold and rtt_s > self.patience_s:
+            return self.patience_s, Failure.CONNECT_TIMEOUT
         self.used_at[pop] = now
         path_s = rtt_s * (3 if cold else 1)
         _, errors = site.weather.slowness(pop, now)

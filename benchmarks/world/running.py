@@ -20,11 +20,23 @@ from .weather import Weather
 _ATTEMPTS, _CONNECT_S = 3, 1.0
 
 
-class CountingRuntime(VirtualRuntime):
+class PatientRuntime(VirtualRuntime):
+    """Tells the network how long a caller waits for a connection."""
+
+    def __init__(self, world: World, view: View) -> None:
+        super().__init__(world, view, connect_s=_CONNECT_S)
+        self._view = view
+
+    async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
+        self._view.patience_s = _CONNECT_S if connect_s is None else connect_s
+        return await super().send(call, endpoint, connect_s)
+
+
+class CountingRuntime(PatientRuntime):
     """Tells a rule which attempts are under way, as those that count them want to know."""
 
     def __init__(self, world: World, view: View, rule: Any) -> None:
-        super().__init__(world, view, connect_s=_CONNECT_S)
+        super().__init__(world, view)
         self._rule = rule
 
     async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
@@ -111,9 +123,7 @@ def run(kind: str, make: Make, seed: int, paths: Paths, length_s: float, *, fast
         make(Setting(endpoints, random.Random(f"rule {seed} {c}"), c, paths, views[c])) for c in range(paths.clients)
     ]
     runtimes = [
-        CountingRuntime(world, view, rule)
-        if hasattr(rule, "starting")
-        else VirtualRuntime(world, view, connect_s=_CONNECT_S)
+        CountingRuntime(world, view, rule) if hasattr(rule, "starting") else PatientRuntime(world, view)
         for view, rule in zip(views, rules, strict=True)
     ]
     asked = traffic(kind, seed, paths.clients, length_s)

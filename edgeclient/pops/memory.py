@@ -22,7 +22,7 @@ from .rtt import is_possible
 VERSION = 1
 MOST_BYTES = 2**20  # a full document with the longest names has less: what is longer is none of ours
 _NETWORKS, _PLACES = 8, 1000  # home, office, telephone, ...; and places in all of them together
-_KEPT_S = 7 * 86_400.0  # rankings of PoPs changed in 0.5 % of city-weeks
+KEPT_S = 7 * 86_400.0  # rankings of PoPs changed in 0.5 % of city-weeks
 _FUTURE_S = 86_400.0  # a wall clock may have been set back by less than this
 _RENEWED_S = 86_400.0  # what has not changed is written again after a day, so that it does not age
 _NOTICEABLE = 0.10
@@ -59,6 +59,18 @@ class Memory(Protocol):
         """Recall, at first and after a sleep; else write down what is new, beside the call."""
 
 
+class Shelf(Protocol):
+    """Where documents lie between processes. Blocking, from several threads; raises whatever its library raises."""
+
+    far: bool  # True for a server that machines share, which nobody's call waits for
+
+    def read(self, name: str, most: int) -> bytes | None:
+        """The document of that name, at most so many bytes of it; None when there is none."""
+
+    def write(self, name: str, document: bytes, keep_s: float) -> None:
+        """Put it into the place of the one before, at once; nobody misses it after so many seconds."""
+
+
 def place_of(endpoint: Endpoint) -> str:
     """What a path leads to: host and port, no path and no credential. "" on this machine, where nothing is far."""
     parts = urlsplit(endpoint.address())
@@ -69,7 +81,7 @@ def place_of(endpoint: Endpoint) -> str:
     return place if _is_place(place) else ""
 
 
-def is_worthwhile(remember: bool | None, endpoints: Sequence[Endpoint], *, in_function: bool) -> bool:
+def is_worthwhile(remember: bool | str | None, endpoints: Sequence[Endpoint], *, in_function: bool) -> bool:
     """True when something is to be kept: there is a choice between places, and the process may leave something behind."""
     if remember is False or (remember is None and in_function):
         return False
@@ -81,13 +93,25 @@ def fingerprint(source: str) -> str:
 
     Of an IPv6 address only the network's half counts: machines change the other one daily.
     """
-    if ":" in source:
-        source = str(ipaddress.IPv6Network((source.partition("%")[0], 64), strict=False))
-    return hashlib.blake2b(source.encode(), digest_size=8, person=b"edgeclient").hexdigest()
+    return _digest(_network_of(source))
+
+
+def fingerprint_of_fleet(source: str, region: str) -> str:
+    """What machines side by side know their network by: a digest of the part of their addresses that they have in common.
+
+    Of a private IPv4 address that is the first 16 bits (a cluster, a cloud network), of a public one the first 24. Many
+    networks use the same private addresses: `region`, where the platform says one, tells them apart.
+    """
+    if "." in source and ":" not in source:
+        address = ipaddress.IPv4Address(source)
+        source = str(ipaddress.IPv4Network((source, 24 if address.is_global else 16), strict=False))
+    return _digest(f"fleet {_network_of(source)} {region}")
 
 
 def read(text: bytes) -> Networks:
     """The networks of a document, without odd entries. Raises ValueError when it is none of ours, `Newer` when later."""
+    if len(text) > MOST_BYTES:
+        raise ValueError("too long to be a document of edgeclient")
     try:
         document = json.loads(text)
     except RecursionError:
@@ -137,6 +161,16 @@ def is_news(before: Paths, measured: Measured, wall: float) -> bool:
     return any(_is_new(before.get(place), rtt_s, wall) for place, (rtt_s, _) in measured.items())
 
 
+def _network_of(source: str) -> str:
+    if ":" not in source:
+        return source
+    return str(ipaddress.IPv6Network((source.partition("%")[0], 64), strict=False))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8, person=b"edgeclient").hexdigest()
+
+
 def _is_new(before: Path | None, rtt_s: float, wall: float) -> bool:
     if before is None or abs(wall - before.at) > _RENEWED_S:
         return True
@@ -163,7 +197,7 @@ def _bounded(networks: Networks, wall: float) -> Networks:
 
 
 def _is_fresh(path: Path, wall: float) -> bool:
-    return -_FUTURE_S <= wall - path.at <= _KEPT_S
+    return -_FUTURE_S <= wall - path.at <= KEPT_S
 
 
 def _path(place: str, said: Any) -> Path | None:

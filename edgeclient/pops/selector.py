@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 from ..values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 from .affinity import worth_s
+from .exploring import explored, missed
 from .health import State
 from .identity import Pop
 from .rtt import HYSTERESIS, HYSTERESIS_S, RttWindow, is_possible, margin
 from .suiting import LONG_UPLOAD, Suiting
-from .track import EndpointStatus, Track
+from .track import SILENT_FAR_S, SILENT_S, EndpointStatus, Track
 
 _COLD = 0.25  # of the RTT: opening a connection costs two or three of them, once
 _OPENING = 3  # round trips to the answer on a new connection: TCP and TLS 1.3 take one each
@@ -29,12 +30,11 @@ _THROTTLED_S = 5.0  # after a 429 that names no time
 _LONGEST_THROTTLED_S = 300.0
 _QUOTA_S = 86_400.0  # a quota may be used up for the rest of the day
 _SPARED = (Failure.THROTTLED, Failure.QUOTA, Failure.CAPACITY, Failure.COLD)  # behind the others for a while, and well
-_SILENT_S, _SILENT_FAR_S, _SILENT_JITTER = 300.0, 1800.0, 0.2
+_SILENT_JITTER = 0.2
 _PATIENCE_S = 0.5  # the least wait for a connection: a name may have to be looked up too
 _LEFT_S = 60.0  # the endpoint that was left for a nearer one is looked at after this, and after twice as long each time
-_LOOK_AGAIN_S = 1.0  # how long "nothing is due" is believed: it is asked before every call
+_LOOK_AGAIN_S = 1.0  # how long "nothing is due", or to be tried, is believed: it is asked before every call
 _BEST = 4  # so many of the nearest are probed after the shorter silence
-_EXPLORE_AFTER, _EXPLORE_EACH = 10, 3  # answers of the first one before any other is tried out, and between two trials
 _ORDERS = 256  # kept orders, one for each set of candidates
 
 
@@ -59,10 +59,12 @@ class Selector:
         self._tracks = {endpoint.name: Track() for endpoint in endpoints}
         self._rng = rng
         self.looks = probing  # probes may be begun
+        self.recalling = False  # what others measured is on its way
         self._current: dict[tuple[str, ...], str] = {}  # the first of a set
         self._orders: dict[int, _Order] = {}
         self._version = 0  # of everything that orders rest on
         self._nothing_due_until = 0.0
+        self._nothing_to_try = 0.0, 0  # until when, in this version
         self._weighted = any(endpoint.weight != 1.0 for endpoint in endpoints)
         self._suiting = Suiting(self._track, rng, by_answer=by_answer)
         self._lock = threading.Lock()
@@ -80,12 +82,14 @@ class Selector:
             order = self._orders.get(id(candidates))
             if order is None or order.version != self._version or now >= order.until or again:
                 order = self._ordered(candidates, now, again)
-            good = order.good
-            if not self.looks and len(good) > 1:
+            good, rest = order.good, order.rest
+            if len(good) < 2:
+                return good, rest
+            if call is not None:
+                good, rest = self._suiting.suit(good, rest, call, now)
+            if not self.looks and not again and good and good[0] is order.good[0]:
                 good = self._explored(good, now)
-            return (
-                (good, order.rest) if call is None or len(good) < 2 else self._suiting.suit(good, order.rest, call, now)
-            )
+            return good, rest
 
     def _ordered(self, candidates: Sequence[Endpoint], now: float, again: bool) -> _Order:
         numbered = sorted(enumerate(candidates), key=lambda numbered: self._rank(numbered[1], numbered[0], now))
@@ -138,19 +142,13 @@ class Selector:
         return now if self._on_trial(endpoint, now) else min(times, default=float("inf"))
 
     def _explored(self, good: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
-        """Without probes only calls can tell where an unmeasured endpoint is: now and then one goes there.
-
-        What is remembered of one that is not nearer than the first is enough.
-        """
-        first = self._track(good[0])
-        if first.calls < _EXPLORE_AFTER or first.calls % _EXPLORE_EACH:
+        """Without probes: the order for a call that may look elsewhere."""
+        if (now < self._nothing_to_try[0] and self._nothing_to_try[1] == self._version) or self._on_trial(good[0], now):
             return good
-        nearer_s = first.cost(now) - margin(first.cost(now))
-        unknown = (
-            e for e in good if (track := self._track(e)).rtt.estimate() is None and (track.prior_s or 0) < nearer_s
-        )
-        other = next(unknown, None)
-        return good if other is None else (other, *[e for e in good if e is not other])
+        found = explored(good, self._track, now)
+        if found is good:
+            self._nothing_to_try = now + _LOOK_AGAIN_S, self._version
+        return found
 
     def _heaviest_first(self, ranked: list[Endpoint], now: float) -> list[Endpoint]:
         """Of those that are as near as the first one, the heaviest goes to the front."""
@@ -187,6 +185,8 @@ class Selector:
         Some round trips, so that a dead one costs little; twice as long each time that it was not enough.
         """
         track = self._track(endpoint)
+        if track.trial_s is not None:
+            return min(longest_s, track.trial_s)
         rtt_s = track.rtt.estimate()
         if rtt_s is None:
             return longest_s
@@ -211,6 +211,9 @@ class Selector:
         with self._lock:
             track = self._track(outcome.endpoint)
             began = now - outcome.took_s
+            if missed(track, outcome.failure):
+                self._version += 1
+                return
             if outcome.rtt_s is not None and outcome.sent_bytes < LONG_UPLOAD:
                 track.rtt.add(outcome.rtt_s, now)
             if outcome.upload_bytes_s:
@@ -305,7 +308,7 @@ class Selector:
             for endpoint in endpoints:
                 track = self._track(endpoint)
                 track.probe_at, track.jitter = now, self._rng.uniform(1 - _SILENT_JITTER, 1 + _SILENT_JITTER)
-                track.look_s = track.look_s * 2 if track.look_s < _SILENT_S else float("inf")
+                track.look_s = track.look_s * 2 if track.look_s < SILENT_S else float("inf")
                 if track.health.state(now) is State.PROBATION:
                     track.health.take_trial(now)
                     self._version += 1
@@ -444,5 +447,5 @@ class Selector:
             return track.health.unreachable and track.health.trial_is_free(now)
         if track.health.state(now) is State.EJECTED or len(self._endpoints) < 2:
             return False
-        silence = min(_SILENT_S if place < _BEST else _SILENT_FAR_S, track.look_s) * track.jitter
+        silence = min(SILENT_S if place < _BEST else SILENT_FAR_S, track.look_s) * track.jitter
         return now - max(track.rtt.last_at, track.probe_at) > silence

@@ -13,6 +13,7 @@ from .rtt import RttWindow, margin
 from .server_time import ServerTime
 
 _HOUR_S, _RE_ROLLS_AN_HOUR = 3600.0, 3
+SILENT_S, SILENT_FAR_S = 300.0, 1800.0  # after which an endpoint is looked at again: a near one, and any
 _UNCHANGED_S, _UNCHANGED = 0.001, 0.02  # an estimate that moves by less does not disturb the order
 
 
@@ -70,6 +71,8 @@ class Track:
         "rtt",
         "server",
         "throttled_until",
+        "trial_s",
+        "tried_at",
         "upload_bytes_s",
         "version",
     )
@@ -83,6 +86,8 @@ class Track:
         self.throttled_until = 0.0
         self.probe_at = self.answered_at = self.last_failure_at = float("-inf")
         self.jitter = 1.0  # of the silence before the next probe
+        self.tried_at = float("-inf")  # by a call, where nobody probes
+        self.trial_s: float | None = None  # how long that call waits for a connection
         self.look_s = float("inf")  # a shorter silence, while it may be the nearest again soon
         self.version = -1  # of the kept orders that the next four speak of
         self.ranked_s: float | None = None  # the estimate they rest on

@@ -14,11 +14,12 @@ import pytest
 from world import data
 from world.data import Paths
 from world.figures import figures
-from world.network import kinds
+from world.network import Asked, Site, View, kinds
 from world.rules import RULES, LiteLLM, MongoDB, PeakEwma
 from world.running import Setting, run
+from world.weather import Weather
 
-from edgeclient.values import Endpoint, Failure, Outcome
+from edgeclient.values import Call, Endpoint, Failure, Outcome, Reply
 
 MINUTES = 10.0
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -53,8 +54,22 @@ def test_edgeclient_is_near_the_oracle_and_cheap() -> None:
     assert found["mean"] < 1.2 and found["wasted"] <= 4 and found["probes"] < 130 * 90 / MINUTES
 
 
-def test_without_probes_none_are_sent() -> None:
-    assert _figures("gateway", "edgeclient_unprobed")["probes"] == 0
+def test_without_probes_none_are_sent_and_calls_find_the_nearest() -> None:
+    found = _figures("gateway", "edgeclient_unprobed", data.planetlab())
+    assert found["probes"] == 0 and found["mean"] < 1.25
+
+
+def test_a_connection_that_is_not_waited_for_does_not_come() -> None:
+    view = View(Site(SMALL, Weather(1, 8, 5, 600.0), inference=False), 0, fast=True)
+    call = Call("openai", "POST", "", "/chat/completions")
+    view.asked[id(call)] = asked = Asked(0, 0.0, 0.4, (0.5, 0.5, 0.5, 0.5))
+    view.patience_s = 0.001
+    assert view.answer(call, A, 1.0) == (0.001, Failure.CONNECT_TIMEOUT)
+    view.patience_s = 1.0
+    after_s, reply = view.answer(call, A, 1.0)
+    assert isinstance(reply, Reply) and reply.cold and after_s > 3 * view.round_trip_s(asked, 0, 1.0)
+    view.patience_s = 0.001
+    assert isinstance(view.answer(call, A, 2.0)[1], Reply), "it is there already"
 
 
 def _setting(seed: int = 1) -> Setting:

@@ -20,15 +20,16 @@ from typing import Any
 import pytest
 
 from edgeclient import Edge
-from edgeclient.pops import memory, memory_file
-from edgeclient.pops.memory_file import MemoryFile, cache_folder
+from edgeclient.pops import memory, memory_file, remembering
+from edgeclient.pops.memory_file import FileShelf, cache_folder
+from edgeclient.pops.remembering import Remembering
 from edgeclient.pops.selector import Selector
 from edgeclient.values import Endpoint, Outcome
 
 FAR, NEAR = (Endpoint(name, f"https://user:secret@{name}.example.com/private") for name in ("far", "near"))
 HERE = Endpoint("here", "http://127.0.0.1:8000/v1")
 WALL = 1_700_000_000.0
-NETWORK = memory_file._network
+ADDRESS = remembering._address
 LONG_S = 20.0  # never waited for unless a test fails
 
 
@@ -42,8 +43,12 @@ class Process:
 
     def __post_init__(self) -> None:
         self.selector = Selector(self.endpoints, random.Random(1))
-        self.memory = MemoryFile(
-            self.endpoints, self.selector, lambda what, error: self.mishaps.append(error), wall=lambda: self.wall
+        self.memory = Remembering(
+            self.endpoints,
+            self.selector,
+            FileShelf(),
+            lambda what, error: self.mishaps.append(error),
+            wall=lambda: self.wall,
         )
 
     def visit(self, now: float = 0.0, *, slept: bool = False) -> Process:
@@ -67,10 +72,10 @@ class Process:
 @pytest.fixture(autouse=True)
 def network(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Threads write at once, and the network is `home` until a test says otherwise."""
-    monkeypatch.setattr(memory_file, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(remembering, "_SETTLE_S", 0.0)
 
     def move(name: str) -> None:
-        monkeypatch.setattr(memory_file, "_network", lambda: name)
+        monkeypatch.setattr(Remembering, "_network_now", lambda self: name)
 
     move("home")
     return move
@@ -152,7 +157,7 @@ def test_of_two_endpoints_at_one_place_the_nearer_counts() -> None:
 def test_nothing_is_read_before_the_first_visit_and_then_once(monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
     text = memory_file._text
-    monkeypatch.setattr(memory_file, "_text", lambda file: reads.append(file) or text(file))
+    monkeypatch.setattr(memory_file, "_text", lambda file, most: reads.append(file) or text(file, most))
     remembered()
     reads.clear()
     process = Process()
@@ -198,7 +203,7 @@ def test_a_write_happens_in_a_thread_that_ends_and_holds_up_nobody(monkeypatch: 
         waited.append(go_on.wait(LONG_S))
 
     monkeypatch.setattr(memory_file, "_replace", slow)
-    monkeypatch.setattr(memory_file, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(remembering, "_PATIENCE_S", 0.0)
     process.memory.visit(61.0, slept=False)
     assert begun.wait(LONG_S)
     process.memory.visit(122.0, slept=False)  # while the first write is under way
@@ -224,11 +229,11 @@ def test_whoever_comes_second_waits_for_what_is_recalled(monkeypatch: pytest.Mon
     process, reading, go_on, reads = Process(), threading.Event(), threading.Event(), []
     text = memory_file._text
 
-    def slow(file: Path) -> bytes:
+    def slow(file: Path, most: int) -> bytes:
         reads.append(file)
         reading.set()
         go_on.wait(LONG_S)
-        return text(file)
+        return text(file, most)
 
     monkeypatch.setattr(memory_file, "_text", slow)
     first = threading.Thread(target=process.visit)
@@ -413,7 +418,7 @@ def test_no_test_writes_into_the_users_own_directory() -> None:
 
 
 def test_the_network_is_found_without_a_packet_and_absent_ones_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(NETWORK()) == 16
+    assert ADDRESS() and len(memory.fingerprint(ADDRESS())) == 16
 
     class Nowhere(socket.socket):
         def connect(self, address: object) -> None:
@@ -421,7 +426,7 @@ def test_the_network_is_found_without_a_packet_and_absent_ones_have_a_name(monke
             raise OSError(101, "Network is unreachable")
 
     monkeypatch.setattr(socket, "socket", Nowhere)
-    assert NETWORK() == memory.fingerprint("")
+    assert ADDRESS() == ""
 
 
 # -- which edges have one
@@ -467,7 +472,7 @@ def test_a_forked_child_visits_though_its_parent_held_the_locks() -> None:
     remembered()
     edge = Edge(endpoints=URLS, key="none")
     own = edge.policies.memory
-    assert isinstance(own, MemoryFile)
+    assert isinstance(own, Remembering)
     own._recalling.acquire()
     own._writing.acquire()
     edge.after_fork()

@@ -554,14 +554,79 @@ def test_a_busy_model_at_the_pop_shares_its_load_and_a_central_one_does_not() ->
     assert set(went(Route.GATEWAY)) == {"a"}
 
 
+class Unprobed(Running):
+    """Calls on a network where the endpoints are so far away, and where connections that are not waited for do not come."""
+
+    def __init__(self, **rtts_ms: float) -> None:
+        super().__init__(probing=False)
+        self.rtt_s = {name: rtt_ms / 1e3 for name, rtt_ms in rtts_ms.items()}
+
+    def call(self, now: float, *, again: bool = False, call: Call | None = None) -> str:
+        """The endpoints that a call tries, in their order."""
+        tried = ""
+        for endpoint in self.selector.plan(self.endpoints, now, again=again, call=call)[0]:
+            rtt_s, patience_s = self.rtt_s[endpoint.name], self.selector.patience_s(endpoint, 1.0)
+            tried += endpoint.name
+            failure = Failure.CONNECT_TIMEOUT if rtt_s > patience_s else None
+            self.selector.record(Outcome(endpoint, failure, rtt_s=None if failure else rtt_s), now)
+            if failure is None:
+                break
+        return tried
+
+
 def test_without_probes_calls_find_out_where_the_others_are_one_by_one() -> None:
-    running = Running(A, B, C, probing=False)
-    went = []
-    for n in range(40):
-        first = running.selector.plan(running.endpoints, float(n))[0][0]
-        went.append(first.name)
-        running.selector.record(Outcome(first, rtt_s={"a": 0.05, "b": 0.08, "c": 0.01}[first.name]), float(n))
-    assert went[:10] == ["a"] * 10 and went.count("b") == 1 and went[-15:] == ["c"] * 15
+    running = Unprobed(a=50, b=80, c=10)
+    assert [running.call(float(n)) for n in range(5)] == ["a", "ba", "c", "c", "c"]
+
+
+def test_a_call_that_looks_elsewhere_waits_one_round_trip_to_the_first_and_blames_nobody() -> None:
+    running = Unprobed(a=50, b=80, c=90)
+    running.call(0)
+    assert running.order(1) == ("bac", "")
+    assert running.selector.patience_s(B, 1.0) == pytest.approx(0.05)
+    running.fail(B, Failure.CONNECT_TIMEOUT, 1)
+    b = running.selector.status(1)[1]
+    assert (b.state, b.failures, b.rtt_ms) == ("ready", 0, None)
+    assert running.selector.patience_s(B, 1.0) == 1.0, "when it is needed it is waited for"
+
+
+def test_where_the_others_are_not_is_remembered_until_the_first_is_that_far_itself() -> None:
+    running = Unprobed(a=50, b=80, c=90)
+    assert [running.call(float(n)) for n in range(4)] == ["a", "ba", "ca", "a"]
+    running.rtt_s["a"] = 0.1
+    assert [running.call(200.0 + n) for n in range(4)] == ["a", "a", "a", "a"], "it was looked for not long ago"
+    assert [running.call(400.0 + n) for n in range(4)] == ["b", "ab", "cb", "b"]
+
+
+def test_a_call_looks_at_the_endpoint_that_was_left_after_a_minute_two_four_and_eight() -> None:
+    running = Unprobed(a=50, b=20, c=90)
+    assert [running.call(float(n)) for n in range(4)] == ["a", "b", "cb", "b"]
+    looked = [now for now in range(4, 1700) if running.call(float(now)) == "ab"]
+    assert looked == [61, 182, 423, 904]
+
+
+def test_of_fifty_calls_one_looks_where_nobody_has_been_for_half_an_hour_if_that_is_not_far() -> None:
+    running = Unprobed(a=50, b=80, c=200)
+    assert [running.call(float(n)) for n in range(3)] == ["a", "ba", "ca"]
+    running.rtt(3, c=200)
+    running.rtt_s["b"] = 0.03
+    tried = [(now, said) for now in range(10, 2500) if (said := running.call(float(now))) != "a"]
+    assert tried[0][1] == "b" and 1801 < tried[0][0] <= 1851
+    assert "c" not in "".join(said for _, said in tried)
+
+
+def test_a_retry_a_conversation_and_a_trial_look_nowhere_else() -> None:
+    running = Unprobed(a=50, b=80, c=90)
+    running.call(0)
+    assert running.call(1, again=True) == "a"
+    talk = Call("openai", "POST", "", "/chat/completions", model="m", size=8000, opening=b"You are")
+    running.selector.answered_at(C, None, talk, 1)
+    running.rtt(1, c=60)
+    assert running.call(2, call=talk) == "c"
+    assert running.call(2) == "ba"
+    running.fail(A, Failure.STATUS, 3).fail(A, Failure.STATUS, 4)
+    running.selector._tracks["b"].tried_at = float("-inf")
+    assert running.call(11) == "a", "a is on trial, and b would be worth a look"
 
 
 def test_a_kept_order_counts_what_its_first_costs_beyond_the_path() -> None:

@@ -17,7 +17,7 @@ from .backend import Backend, Mishap
 from .guarded import Form, Guarded
 from .layered import Layered
 from .memory import MemoryStore
-from .redis import Address, RedisBackend
+from .redis import Address, RedisBackend, RedisShelf
 from .sqlite import SqliteBackend
 
 FILE_BUDGET_S, SHARED_BUDGET_S = 0.005, 0.025
@@ -31,7 +31,7 @@ _REDIS = re.compile(r"(redis|valkey)(s?)(\+sentinel|\+cluster)?")  # scheme, TLS
 
 def open_store(cache: Cache, mishap: Mishap) -> Store:
     """The store that `cache.store` names, below a layer of memory. Raises `SettingsError`; connects to no server."""
-    said = _said(cache.store)
+    said = _said(cache.store, "cache.store")
     memory = MemoryStore(cache.max_bytes)
     if said == "memory":
         if cache.encryption is not None:
@@ -47,7 +47,7 @@ def open_store(cache: Cache, mishap: Mishap) -> Store:
 
 def open_backend(cache: Cache) -> Backend:
     """What the settings name outside this process, as it is: no file is made or mended, and no connection."""
-    said = _said(cache.store)
+    said = _said(cache.store, "cache.store")
     if said == "memory":
         raise SettingsError("cache.store is 'memory': each process keeps its own answers; name a file or a server")
     return _backend(said, cache)[1]
@@ -68,8 +68,22 @@ def _backend(said: str, cache: Cache) -> tuple[float, Backend]:
     if scheme == "sqlite":
         return FILE_BUDGET_S, _sqlite(said, rest, cache)
     if _REDIS.fullmatch(scheme):
-        return SHARED_BUDGET_S, _redis(said)
+        return SHARED_BUDGET_S, RedisBackend(_server(said, "cache.store"))
     raise SettingsError(f"cache.store is {shown(said)!r}; {_FORMS}")
+
+
+def open_shelf(said: str, cache: Cache) -> RedisShelf:
+    """Where a fleet keeps small documents; "shared" stands for what `cache.store` names.
+
+    Raises `SettingsError`; connects to no server.
+    """
+    address = _said(cache.store if said == "shared" else said, "remember")
+    if said == "shared" and not _REDIS.fullmatch(address.partition(":")[0]):
+        raise SettingsError(
+            f"remember is 'shared', but the cache's store is {shown(address)!r}, which no other machine reaches; "
+            "set cache.store to 'redis://HOST', or say it here: remember='redis://HOST'"
+        )
+    return RedisShelf(_server(address, "remember"))
 
 
 def shown(said: str) -> str:
@@ -80,13 +94,13 @@ def shown(said: str) -> str:
     return re.sub(r"^([\w+]+:/*)?.*@", r"\1***@", where, flags=re.DOTALL) + ("?..." if query else "")
 
 
-def _said(store: str) -> str:
+def _said(store: str, setting: str) -> str:
     if not store.startswith("env:"):
         return store
     name = store.removeprefix("env:")
     found = os.environ.get(name)
     if not found:
-        raise SettingsError(f"cache.store is {store!r}, but the variable {name} is not set; set it")
+        raise SettingsError(f"{setting} is {store!r}, but the variable {name} is not set; set it")
     return found
 
 
@@ -135,15 +149,15 @@ def _own_file() -> str:
     return str(folder / FILE)
 
 
-def _redis(said: str) -> Backend:
+def _server(said: str, setting: str) -> Address:
     if importlib.util.find_spec("redis") is None:
         raise SettingsError(
-            f'cache.store is {shown(said)!r}, and the package redis is missing; pip install "edgeclient[redis]"'
+            f'{setting} is {shown(said)!r}, and the package redis is missing; pip install "edgeclient[redis]"'
         )
     try:
-        return RedisBackend(_address(said))
+        return _address(said)
     except ValueError as error:
-        raise SettingsError(f"cache.store is {shown(said)!r}; {error}") from None
+        raise SettingsError(f"{setting} is {shown(said)!r}; {error}") from None
 
 
 def _address(said: str) -> Address:

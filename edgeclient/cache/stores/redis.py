@@ -3,7 +3,7 @@
 Keys are `edgeclient:1:GENERATION:KEY`, with the server's own expiry; the 1 is the version of these names. The generation
 is a word that stands under `edgeclient:1:generation`; a new word there makes all entries unreachable at once, and they expire
 by themselves. It is a random word, not a number: if the server evicts it, the next one is new, and nothing that was cleared
-comes back.
+comes back. What is remembered of paths stands beside them, as `edgeclient:1:paths:NAME`, and is not cleared.
 
 Its sync client serves tasks too, in the reader's thread: a lookup can be left at its deadline while the connection goes on
 being made, which takes several round trips where a budget has room for one.
@@ -15,6 +15,7 @@ import importlib
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -24,6 +25,7 @@ from .backend import Record
 _PREFIX = "edgeclient:1:"
 _GENERATION = f"{_PREFIX}generation"
 _PIECE = 200  # entries that a scan asks for at once
+_SHELF = f"{_PREFIX}paths:"  # no generation is spelled so: they are hexadecimal
 _LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at its budget
 
 
@@ -46,9 +48,7 @@ class RedisBackend:
     quick = False
 
     def __init__(self, address: Address) -> None:
-        import redis
-
-        self._redis, self._address = redis, address
+        self._address = address
         self._lock = threading.Lock()
         self._client: Any = None
         self._generation: bytes | None = None
@@ -100,9 +100,7 @@ class RedisBackend:
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
-            client.close()
-            if not self._address.cluster:
-                client.connection_pool.disconnect()
+            disconnect(client, self._address)
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()
@@ -132,32 +130,73 @@ class RedisBackend:
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
-                self._client = self._made()
+                self._client = connect(self._address)
             return self._client
 
-    def _made(self) -> Any:
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
 
-        where = self._address
-        never = Retry(NoBackoff(), 0)  # the pool notices stale connections by itself; the rest is the breaker's
-        times: dict[str, Any] = {
-            "socket_timeout": _LONGEST_S,
-            "socket_connect_timeout": _LONGEST_S,
-            "socket_keepalive": True,
-        }
-        tls: dict[str, Any] = {"ssl": True, "ssl_check_hostname": True} if where.tls else {}
-        said = {"username": where.username, "password": where.password, "retry": never, "protocol": 2, **times, **tls}
-        if where.service:
-            sentinels = _untyped("redis.sentinel").Sentinel(
-                where.hosts, sentinel_kwargs={**times, **tls}, db=where.db, **said
-            )
-            return sentinels.master_for(where.service)
-        if where.cluster:
-            cluster = _untyped("redis.cluster")
-            return cluster.RedisCluster(startup_nodes=[cluster.ClusterNode(*host) for host in where.hosts], **said)
-        ((host, port),) = where.hosts
-        return self._redis.Redis(host=host, port=port, db=where.db, **said)
+class RedisShelf:
+    """Small documents on such a server, for all processes that reach it. Connects for each step, and keeps nothing open.
+
+    Blocking; raises what the `redis` package raises.
+    """
+
+    far = True
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def read(self, name: str, most: int) -> bytes | None:
+        """The document of that name, or its first `most` bytes; None when there is none."""
+        with _connection(self._address) as client:
+            found: bytes = client.getrange(_SHELF + name, 0, most - 1)
+        return found or None
+
+    def write(self, name: str, document: bytes, keep_s: float) -> None:
+        """Put a document into the place of the one before, at once. Unless it is written again, it goes after `keep_s`."""
+        with _connection(self._address) as client:
+            client.set(_SHELF + name, document, ex=int(keep_s))
+
+
+@contextmanager
+def _connection(where: Address) -> Iterator[Any]:
+    client = connect(where)
+    try:
+        yield client
+    finally:
+        disconnect(client, where)
+
+
+def connect(where: Address) -> Any:
+    """A client of that server; it opens a connection when it is used, and a step on it takes a second at the most."""
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    never = Retry(NoBackoff(), 0)  # the pool notices stale connections by itself; the rest is the caller's
+    times: dict[str, Any] = {
+        "socket_timeout": _LONGEST_S,
+        "socket_connect_timeout": _LONGEST_S,
+        "socket_keepalive": True,
+    }
+    tls: dict[str, Any] = {"ssl": True, "ssl_check_hostname": True} if where.tls else {}
+    said = {"username": where.username, "password": where.password, "retry": never, "protocol": 2, **times, **tls}
+    if where.service:
+        sentinels = _untyped("redis.sentinel").Sentinel(
+            where.hosts, sentinel_kwargs={**times, **tls}, db=where.db, **said
+        )
+        return sentinels.master_for(where.service)
+    if where.cluster:
+        cluster = _untyped("redis.cluster")
+        return cluster.RedisCluster(startup_nodes=[cluster.ClusterNode(*host) for host in where.hosts], **said)
+    ((host, port),) = where.hosts
+    return redis.Redis(host=host, port=port, db=where.db, **said)
+
+
+def disconnect(client: Any, where: Address) -> None:
+    """Close all connections of a client."""
+    client.close()
+    if not where.cluster:
+        client.connection_pool.disconnect()
 
 
 def _untyped(module: str) -> Any:
