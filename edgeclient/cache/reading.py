@@ -259,10 +259,10 @@ def _is_foreign(text: str) -> bool:
 
 
 @lru_cache(maxsize=32)
-def grams(text: str) -> frozenset[str]:
-    """The groups of four characters in a reading's text."""
+def grams(text: str) -> frozenset[tuple[str, ...]]:
+    """The groups of four characters in a reading's text; one of fewer, when there are no more."""
     said = " ".join(_LETTERS.findall(text[:3000].lower()))
-    return frozenset([said[at : at + 4] for at in range(max(1, len(said) - 3))])
+    return frozenset(zip(said, said[1:], said[2:], said[3:], strict=False)) or frozenset([tuple(said)])
 
 
 def packed(reading: Reading) -> bytes:
