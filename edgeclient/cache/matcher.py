@@ -20,9 +20,14 @@ if TYPE_CHECKING:
     from .embedders.contract import Judge
 
 
+# Of pairs with a lower cosine and no larger share of subjects in common none scores more than 1.5 (log odds), where a
+# candidate needs 2 at least for the highest risk that is ever served.
+_NEAR, _SHARED = 0.7, 0.2
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One candidate, judged. `score` is None when a guard forbids it."""
+    """One candidate, judged. `score` is None when a guard forbids it, or it is too far to be worth one."""
 
     place: int
     equal: bool  # after normalising
@@ -47,10 +52,18 @@ def judged(
             found.append(Judged(place, False, None, ("length",)))
         else:
             spoke = conflicts(other, reading)
-            vetoed = not VETOES.isdisjoint(spoke)
-            score = None if vetoed else trees.score(features(other, reading, cosine, meanings, spoke))
+            hopeless = not VETOES.isdisjoint(spoke) or _apart(other, reading, cosine)
+            score = None if hopeless else trees.score(features(other, reading, cosine, meanings, spoke))
             found.append(Judged(place, False, score, spoke))
     return found
+
+
+def _apart(a: Reading, b: Reading, cosine: float) -> bool:
+    """True for prompts so far apart that no such pair of the development data has a score that would be served."""
+    if cosine >= _NEAR:
+        return False
+    shared = len(frozenset(a.content).intersection(b.content))
+    return shared <= _SHARED * (len(a.content) + len(b.content) - shared)
 
 
 def nearness(asked: str, prompts: Sequence[str], judge: Judge) -> list[float]:
