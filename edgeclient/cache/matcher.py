@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .embedders.contract import Judge
 
 
-# Of pairs with a lower cosine and no larger share of subjects in common none scores more than 1.5 (log odds), where a
-# candidate needs 2 at least for the highest risk that is ever served.
+# A candidate needs a score of about 2 (log odds) for the highest risk that is ever served at first. Of the nearest pairs of
+# the development streams 4 in 10 are no nearer than this, and of those fewer than 1 in 1000 score as much.
 _NEAR, _SHARED = 0.7, 0.2
 
 
@@ -59,7 +59,7 @@ def judged(
 
 
 def _apart(a: Reading, b: Reading, cosine: float) -> bool:
-    """True for prompts so far apart that no such pair of the development data has a score that would be served."""
+    """True for prompts so far apart that their score would hardly ever be one that is served."""
     if cosine >= _NEAR:
         return False
     shared = len(frozenset(a.content).intersection(b.content))

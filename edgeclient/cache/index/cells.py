@@ -20,10 +20,7 @@ from .kept import Kept
 _LEAD = 64  # numbers of a row that are looked through
 _WHOLE = 10_000  # rows of a partition that is looked through whole
 _SOME, _SHARE = 5000, 100  # of larger ones a search looks at so many rows, and at one of so many besides
-_CELL, _CELL_OF_FEW = (
-    384,
-    2048,
-)  # rows of a cell at the most, in a partition that is larger than that and in one that is not
+_CELL, _CELL_OF_FEW = 384, 2048  # rows of a cell at the most: in a partition larger than that, and in one that is not
 _AROUND = 12  # cells that a split sets right
 _AGAIN = 128  # rows that are compared by all their numbers
 _LOPSIDED = 8  # a split that gives one side less than one part of so many is made in the middle
