@@ -78,10 +78,3 @@ def test_prompts_that_say_nothing_are_not_equal_to_one_another(nothing: str) -> 
 def test_any_prompts_are_judged_in_their_places(asked: str, stored: list[str]) -> None:
     found = judge(asked, *stored)
     assert [one.place for one in found] == list(range(len(stored)))
-
-
-def test_prompts_far_apart_are_not_worth_a_score() -> None:
-    far, near = judge("how can i cancel my card", "a recipe for soup with carrots", "how do i cancel the card")
-    assert far.score is None
-    assert far.spoke == ()
-    assert near.score is not None
