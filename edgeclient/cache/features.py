@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from .guards import GUARDS, alike
@@ -48,7 +48,7 @@ def features(a: Reading, b: Reading, cosine: float, meanings: Meanings, spoke: S
     ends = _ends(a.stems, b.stems)
     return [
         cosine,
-        _share(grams_a & grams_b, grams_a | grams_b),
+        _share(grams_a, grams_b, grams_a & grams_b),
         *_subjects(a, b, meanings),
         *_forms(a, b, ends),
         *_small(a, b),
@@ -58,8 +58,9 @@ def features(a: Reading, b: Reading, cosine: float, meanings: Meanings, spoke: S
     ]
 
 
-def _share(part: frozenset[str], whole: frozenset[str]) -> float:
-    return len(part) / len(whole) if whole else 1.0
+def _share(a: Collection[object], b: Collection[object], both: Collection[object]) -> float:
+    whole = len(a) + len(b) - len(both)
+    return len(both) / whole if whole else 1.0
 
 
 def _subjects(a: Reading, b: Reading, meanings: Meanings) -> list[float]:
@@ -79,7 +80,7 @@ def _subjects(a: Reading, b: Reading, meanings: Meanings) -> list[float]:
     heavy_a, heavy_b = max(left_a, default=0.0), max(left_b, default=0.0)
     lost_a, lost_b = sum(weight[one] for one in only_a), sum(weight[one] for one in only_b)
     return [
-        _share(both, in_a | in_b),
+        _share(in_a, in_b, both),
         common / (total_a + lost_b),
         lost_a / total_a,
         lost_b / total_b,
@@ -137,7 +138,7 @@ def _forms(a: Reading, b: Reading, ends: tuple[int, int]) -> list[float]:
     shorter, longer = min(length_a, length_b), max(length_a, length_b)
     return [
         2 * _in_order(a.stems, b.stems, ends) / max(1, length_a + length_b),
-        len(pairs_a & pairs_b) / max(1, len(pairs_a | pairs_b)),
+        _share(pairs_a, pairs_b, pairs_a & pairs_b) if pairs_a or pairs_b else 0.0,
         shorter / max(1, longer),
         math.log1p(shorter),
         math.log1p(longer),

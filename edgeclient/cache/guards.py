@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from .lexicon import stem
 from .reading import Reading
@@ -54,9 +55,10 @@ def _name(a: Reading, b: Reading) -> bool:
 
 
 def _known(name: str, stems: Collection[str]) -> bool:
-    return name in stems or any(alike(name, other) for other in stems)
+    return name in stems or any(name[0] == other[0] and alike(name, other) for other in stems)
 
 
+@lru_cache(maxsize=16384)
 def alike(one: str, other: str) -> bool:
     """True for a word and the same with a slip of the hand, or shortened. Digits must agree."""
     shorter, longer = sorted((one, other), key=len)

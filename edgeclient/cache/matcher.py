@@ -47,6 +47,7 @@ def judged(
             found.append(Judged(place, False, None, ("length",)))
         else:
             spoke = conflicts(other, reading)
+            # Hopeless ones are scored too: without the labels of low scores the bound learns a flatter line, and serves less.
             vetoed = not VETOES.isdisjoint(spoke)
             score = None if vetoed else trees.score(features(other, reading, cosine, meanings, spoke))
             found.append(Judged(place, False, score, spoke))

@@ -31,21 +31,21 @@ class Forest:
 
     base: float
     tests: tuple[tuple[int, tuple[float, ...], tuple[int, ...]], ...]  # feature, thresholds, leaves left above so many
-    leaves: tuple[Mapping[int, float], ...]  # of each tree: a leaf's bit -> what it adds to the score
+    leaves: tuple[dict[int, float], ...]  # of each tree: a leaf's bit -> what it adds to the score
+    ones: int  # 1 in each field
     prior: Prior
 
     def score(self, features: Sequence[float]) -> float:
         """Log odds that the two prompts ask the same, as the training data had it."""
-        left = (1 << _FIELD * len(self.leaves)) - 1
+        size = _FIELD // 8 * len(self.leaves)
+        left = (1 << 8 * size) - 1
         for feature, thresholds, above in self.tests:
             passed = bisect_left(thresholds, features[feature])
             if passed:
                 left &= above[passed - 1]
-        total = self.base
-        fields = memoryview(left.to_bytes(_FIELD // 8 * len(self.leaves), sys.byteorder)).cast("H")
-        for leaves, bits in zip(self.leaves, fields if sys.byteorder == "little" else reversed(fields), strict=True):
-            total += leaves[bits & -bits]
-        return total
+        first = left & ~(left - self.ones)  # of each field its lowest bit: no field is 0, so none borrows of the next
+        fields = memoryview(first.to_bytes(size, sys.byteorder)).cast("H")
+        return sum(map(dict.__getitem__, self.leaves, fields if sys.byteorder == "little" else fields[::-1]), self.base)
 
 
 @cache
@@ -71,6 +71,7 @@ def parsed(data: Mapping[str, Any], kind: str) -> Forest:
         base=said["base"],
         tests=tuple((feature, *_ruled_out(sorted(tested))) for feature, tested in sorted(nodes.items())),
         leaves=tuple(leaves),
+        ones=sum(1 << _FIELD * place for place in range(len(leaves))),
         prior=Prior(prior["intercept"], prior["slope"], tuple(prior["precision"])),
     )
 

@@ -205,7 +205,7 @@ def clustered(count: int, dimensions: int = 96) -> Any:
 
 
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("_WHOLE", 600), ("_CELL", 32), ("_CELL_OF_FEW", 200), ("_AGAIN", 64)):
+    for name, value in (("_WHOLE", 600), ("_SOME", 600), ("_CELL", 32), ("_CELL_OF_FEW", 200), ("_AGAIN", 64)):
         monkeypatch.setattr(cells, name, value)
 
 

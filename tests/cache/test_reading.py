@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeclient.cache import reading as reading_module
 from edgeclient.cache.lexicon import lexicon, stem
-from edgeclient.cache.reading import LONGEST, normal, read
+from edgeclient.cache.reading import LONGEST, grams, normal, packed, read, unpacked
 
 
 @pytest.mark.parametrize(
@@ -113,3 +116,47 @@ def test_the_lists_are_lower_case_and_synonyms_go_both_ways() -> None:
     words = {*lex.small, *lex.negations, *lex.numbers, *lex.opposites, *lex.kinds, *lex.uncertain}
     assert all(word == word.lower() for word in words)
     assert all((other, one) in lex.synonyms for one, other in lex.synonyms)
+
+
+PACKED = [
+    "How do I fly from Berlin to Paris on 3 May for 200 dollars?",
+    "replace 'a b' by \"c\" in main.py, not in `other_file.csv`: 3 + 4 = 7",
+    "",
+    "🙂 \ud800 привет",
+]
+
+
+@pytest.mark.parametrize("text", PACKED)
+def test_a_reading_comes_back_from_its_bytes(text: str) -> None:
+    reading = read(text)
+    assert reading is not None
+    assert unpacked(packed(reading)) == reading
+
+
+@given(st.text(max_size=200))
+def test_any_reading_comes_back_from_its_bytes(text: str) -> None:
+    reading = read(text)
+    assert reading is not None
+    assert unpacked(packed(reading)) == reading
+
+
+def test_the_bytes_of_a_reading_are_few() -> None:
+    reading = read(PACKED[0])
+    assert reading is not None
+    assert len(packed(reading)) < 700
+
+
+@pytest.mark.parametrize(("text", "count"), [("", 1), ("abc", 1), ("abcd", 1), ("ABCDE", 2), ("ab, cd!", 2)])
+def test_grams_are_groups_of_four_characters(text: str, count: int) -> None:
+    assert len(grams(text)) == count
+
+
+@given(st.text(alphabet="aB1`@/\\_.($#*-~:x Éé\"'“”«»+=<−", max_size=40))
+def test_the_looks_for_signs_never_miss_what_the_patterns_find(text: str) -> None:
+    plain = unicodedata.normalize("NFC", text).replace("’", "'")
+    if reading_module._CODE.search(plain):
+        assert reading_module._CODE_HINT.search(plain)
+    if reading_module._QUOTED.search(plain):
+        assert not reading_module._QUOTE_HINT.isdisjoint(plain)
+    if reading_module._FORMULA.search(plain):
+        assert not reading_module._SIGN_HINT.isdisjoint(plain)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,3 +181,25 @@ def test_a_quick_text_needs_no_thread() -> None:
     vectors = Vectors(Hashed(), mishap=Mishaps())
     assert vectors.vector("how do I reset my password") is not None
     assert threading.active_count() == before
+
+
+def test_without_numpy_there_is_an_embedder_and_an_index() -> None:
+    program = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from edgeclient.cache.embedders import Vectors, embedder\n"
+        "from edgeclient.cache.index import Index\n"
+        "from edgeclient.cache.reading import read\n"
+        "one = embedder('none')\n"
+        "vectors, index = Vectors(one, mishap=print), Index(one)\n"
+        "for text in ('lost card', 'reset my password', 'a soup'):\n"
+        "    index.add(text, 'p', vectors.known(text), read(text))\n"
+        "(first, *_) = index.nearest('p', vectors.vector('how can i reset the password'))\n"
+        "print(first.key, round(first.cosine, 2), [vectors.vector(text) for text in ('?!', '')])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    said = ran.stdout.strip().splitlines()
+    assert said[-1].startswith("reset my password 0.")
+    assert said[-1].endswith("[None, None]")
+    assert "semantic vector refused" in said[0]

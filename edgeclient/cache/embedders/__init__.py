@@ -27,8 +27,9 @@ from .vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-__all__ = ["Embedder", "Judge", "Refused", "Vectors", "checked", "embedder"]
+__all__ = ["Embedder", "Judge", "Refused", "Vectors", "checked", "embedder", "onnx_embedder", "remote_embedder"]
 
 
 def embedder(name: str) -> Judge:
@@ -36,22 +37,53 @@ def embedder(name: str) -> Judge:
     made: dict[str, Callable[[], Any]] = {"none": _none, "wordllama": _wordllama}
     if name not in made:
         raise SettingsError(f"no embedder is called {name!r}; there are {', '.join(sorted(made))}")
-    try:
-        found: Judge = made[name]()
-    except ImportError as error:
-        raise SettingsError(
-            f"the embedder {name!r} needs a package that is not installed ({error.name}); install edgeclient[semantic]"
-        ) from error
+    found: Judge = _installed(made[name], name, "semantic")
     return found
 
 
-def _none() -> Embedder:
+def onnx_embedder(model: str | Path, tokenizer: str | Path, *, pooling: str = "mean", longest: int = 256) -> Embedder:
+    """The embedder on a model file and its `tokenizer.json`. SettingsError when they, or what they need, are not there."""
+
+    def made() -> Embedder:
+        from .onnx import Onnx
+
+        return Onnx(model, tokenizer, judge=_stand_in(), pooling=pooling, longest=longest)
+
+    found: Embedder = _installed(made, "onnx", "onnx")
+    return found
+
+
+def remote_embedder(client: Any, model: str, *, dimensions: int | None = None) -> Embedder:
+    """The embedder that asks an embeddings endpoint by a sync client, `edge.OpenAI()`."""
+    from .remote import Remote
+
+    return Remote(client, model, judge=_stand_in(), dimensions=dimensions)
+
+
+def _installed(made: Callable[[], Any], name: str, extra: str) -> Any:
+    try:
+        return made()
+    except ImportError as error:
+        raise SettingsError(
+            f"the embedder {name!r} needs a package that is not installed ({error.name}); install edgeclient[{extra}]"
+        ) from error
+
+
+def _stand_in() -> Judge:
+    """The judge for embedders that there is no forest for: the best that is installed."""
+    try:
+        return embedder("wordllama")
+    except SettingsError:
+        return embedder("none")
+
+
+def _none() -> Judge:
     from .none import Hashed
 
     return Hashed()
 
 
-def _wordllama() -> Embedder:
+def _wordllama() -> Judge:
     from .wordllama import WordLlama
 
     return WordLlama.installed()

@@ -49,9 +49,14 @@ def checked(vector: Sequence[float], dimensions: int) -> Sequence[float]:
     """The vector, if it can be compared; else raises `Refused`."""
     if len(vector) != dimensions:
         raise Refused(f"a vector of {len(vector)} numbers instead of {dimensions}")
-    values = vector.tolist() if hasattr(vector, "tolist") else list(map(float, vector))
-    if not math.isfinite(sum(values)):
+    array: Any = vector
+    if hasattr(array, "max"):  # an array: its own way takes a tenth of the time, and is not a number where one is none
+        spread = float(array.max()) - float(array.min())
+    else:
+        values = list(map(float, vector))
+        spread = max(values) - min(values) + 0 * sum(values)
+    if not math.isfinite(spread):
         raise Refused("a vector with numbers that are not finite")
-    if max(values) - min(values) < 1e-9:
+    if spread < 1e-9:
         raise Refused("a constant vector")
     return vector

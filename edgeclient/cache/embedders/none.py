@@ -1,15 +1,20 @@
-"""The embedder for those who have none: words and their characters, hashed. Needs numpy and nothing else."""
+"""The embedder for those who have none: words and their characters, hashed. Needs no package; pure."""
 
 from __future__ import annotations
 
 import re
 import zlib
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..lexicon import lexicon, stem
+
+np: Any = None
+try:
+    import numpy as np
+except ImportError:
+    pass
 
 _DIMENSIONS = 512
 _LONGEST = 4000  # characters of a prompt that are embedded
@@ -34,19 +39,11 @@ class Hashed:
         return self
 
     def embed(self, texts: Sequence[str]) -> Any:
-        """A float32 array of a row for each text; a row of zeros for a text without words."""
-        rows = np.zeros((len(texts), _DIMENSIONS), np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            marks: dict[str, float] = {}
-            for mark, worth in _marks(text[:_LONGEST].lower()):
-                marks[mark] = marks.get(mark, 0.0) + worth
-            for mark, worth in marks.items():
-                place = zlib.crc32(mark.encode("utf-8", "surrogatepass"))
-                row[place % _DIMENSIONS] += worth**0.5 if place & 0x80000000 else -(worth**0.5)
-            length = float(np.linalg.norm(row))
-            if length:
-                row /= length
-        return rows
+        """A row of float32 for each text, an array where numpy is installed; of zeros for a text without words."""
+        rows = [_row(text) for text in texts]
+        if np is None:
+            return rows
+        return np.array(rows, np.float32).reshape(len(rows), _DIMENSIONS)
 
     def weight(self, word: str) -> float:
         """By length, for want of knowledge; numbers matter."""
@@ -55,6 +52,18 @@ class Hashed:
     def likeness(self, words: Sequence[str], others: Sequence[str]) -> list[list[float]]:
         """Nothing is alike."""
         return [[0.0] * len(others) for _ in words]
+
+
+def _row(text: str) -> array[float]:
+    marks: dict[str, float] = {}
+    for mark, worth in _marks(text[:_LONGEST].lower()):
+        marks[mark] = marks.get(mark, 0.0) + worth
+    row = [0.0] * _DIMENSIONS
+    for mark, worth in marks.items():
+        place = zlib.crc32(mark.encode("utf-8", "surrogatepass"))
+        row[place % _DIMENSIONS] += worth**0.5 if place & 0x80000000 else -(worth**0.5)
+    length = sum(number * number for number in row) ** 0.5
+    return array("f", [number / length for number in row] if length else row)
 
 
 def _marks(text: str) -> Iterator[tuple[str, float]]:

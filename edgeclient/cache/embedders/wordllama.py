@@ -24,6 +24,7 @@ _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 _LONGEST = 20_000  # characters of a prompt that are embedded
 _REMEMBERED = 8192  # words whose vectors are kept: 8 MiB
+_FEW = 4  # products that are made one by one sooner than as a table
 _MARKS = 2  # the first ids are marks of the vocabulary, not pieces of words
 
 
@@ -85,6 +86,8 @@ class WordLlama:
     def likeness(self, words: Sequence[str], others: Sequence[str]) -> Any:
         """Cosines of the words' vectors."""
         ours, theirs = [self._word(word)[0] for word in words], [self._word(word)[0] for word in others]
+        if len(ours) * len(theirs) <= _FEW:
+            return [[float(one @ other) for other in theirs] for one in ours]
         table: list[list[float]] = (np.array(ours) @ np.array(theirs).T).tolist()
         return table
 

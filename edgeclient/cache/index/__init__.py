@@ -9,6 +9,7 @@ it, and removes it here when it is not there. After a start the store's entries 
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ class Index:
         """Keep an entry, in the place of an older one with its key. `fingerprint`: of a vector that was stored."""
         if fingerprint and fingerprint != self.fingerprint:
             raise Refused(f"a vector of {fingerprint} where those of {self.fingerprint} are")
-        kept = Kept(key, partition, packed(reading))
+        kept = Kept(key, sys.intern(partition), packed(reading))  # one name for all entries of a partition
         checked(vector, self._dimensions)
         with self._lock:
             self._remove(key)

@@ -18,12 +18,9 @@ import numpy as np
 from .kept import Kept
 
 _LEAD = 64  # numbers of a row that are looked through
-_WHOLE = 10_000  # rows of a partition that is looked through whole; of larger ones a search looks at so many,
-_SHARE = 50  # and one of so many besides
-_CELL, _CELL_OF_FEW = (
-    384,
-    2048,
-)  # rows of a cell at the most, in a partition that is larger than that and in one that is not
+_WHOLE = 10_000  # rows of a partition that is looked through whole
+_SOME, _SHARE = 5000, 100  # of larger ones a search looks at so many rows, and at one of so many besides
+_CELL, _CELL_OF_FEW = 384, 2048  # rows of a cell at the most: in a partition larger than that, and in one that is not
 _AROUND = 12  # cells that a split sets right
 _AGAIN = 128  # rows that are compared by all their numbers
 _LOPSIDED = 8  # a split that gives one side less than one part of so many is made in the middle
@@ -149,7 +146,7 @@ class Cells:
     def _near(self, lead: Any) -> list[Cell]:
         if self._size <= _WHOLE:
             return self._cells
-        chosen, rows, most = [], 0, _WHOLE + self._size // _SHARE
+        chosen, rows, most = [], 0, _SOME + self._size // _SHARE
         for place in np.argsort(self._weights - self._centres @ lead).tolist():
             chosen.append(self._cells[place])
             rows += chosen[-1].size
