@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from . import attempts
 from .attempts import Budget, Trace
-from .cache import controls, policy
+from .cache import controls, policy, upstream
 from .cache.flights import Flight, Flights
 from .cache.key import credential_digest, exact_key
 from .cache.semantic import Semantic
@@ -24,7 +24,6 @@ from .dialects import dialect_of
 from .dialects.texts import TEXTS
 from .errors import RouteError
 from .noting import Notes
-from .pops.cache_status import cache_of
 from .pops.hedging import Hedging
 from .pops.identity import pop_of
 from .pops.memory import Memory
@@ -36,7 +35,21 @@ from .routing.knowledge import Knowledge, news_of
 from .routing.lifecycle import Stage
 from .runtime.protocol import Runtime
 from .telemetry.events import Event, Telemetry
-from .values import ORIGIN, Call, Controls, Dialect, Endpoint, Entry, Failure, Json, Outcome, Reply, Request, Route
+from .values import (
+    ORIGIN,
+    UNSAID,
+    Call,
+    Controls,
+    Dialect,
+    Endpoint,
+    Entry,
+    Failure,
+    Json,
+    Outcome,
+    Reply,
+    Request,
+    Route,
+)
 
 if TYPE_CHECKING:
     from .settings import Cascade, Settings
@@ -83,6 +96,7 @@ def classify(request: Request, edge: Policies) -> Call:
     retry, idempotent, says, way = _words(request, edge)
     own = not request.fixed and (request.default_origin or request.origin in edge.origins)
     provider = request.sdk if request.default_origin else ""
+    said = _said(request, edge, cacheable=found is not None) if says else UNSAID
     if found is None or body is None:
         return Call(
             sdk=request.sdk,
@@ -91,6 +105,7 @@ def classify(request: Request, edge: Policies) -> Call:
             path=request.path,
             model=str(body["model"]) if body is not None and asked_model else "",
             live=True if request.live is None else request.live,
+            controls=said,
             keeps_origin=not own,
             retry=retry,
             provider=provider,
@@ -100,7 +115,6 @@ def classify(request: Request, edge: Policies) -> Call:
     model = str(body.get("model", ""))
     streamed = body.get("stream") is True
     route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
-    said = _said(request, edge) if says else controls.DEFAULT
     digest = credential_digest(request.headers) if edge.store is not None else ""
     key = ""
     live = streamed if request.live is None else request.live
@@ -147,10 +161,10 @@ def _steps(model: str, dialect: Dialect, body: Json, edge: Policies) -> Cascade 
     return said if said is not None and dialect.name in TEXTS and cascade.fits(body) else None
 
 
-def _said(request: Request, edge: Policies) -> Controls:
-    """What the caller says about caching. Without a cache here those of the endpoints are meant: whether, not how old."""
+def _said(request: Request, edge: Policies, *, cacheable: bool) -> Controls:
+    """What the caller says about caching. Where this cache is off, or never has the answer, those behind it are meant."""
     said = controls.read(request.headers)
-    return said if edge.store is not None else Controls(said.store, said.lookup)
+    return said if edge.store is not None and cacheable else Controls(said.store, said.lookup, said.max_age_s)
 
 
 def _aliased(body: Json | None, request: Request, edge: Policies) -> tuple[Json | None, str]:
@@ -467,7 +481,7 @@ def _tee(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoi
             return
         try:
             entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
-            if entry is not None and edge.store.save(entry, entry.stored_at):
+            if entry is not None and edge.store.save(entry, rt.wall()):
                 edge.telemetry.count("stored")
         except Exception as problem:
             edge.telemetry.mishap("cache save", problem)
@@ -490,6 +504,7 @@ def _notes(
     if edge.store is not None and call.dialect is not None:
         cache = "miss" if call.key and call.controls.lookup else "bypass"
     rtt_s = reply.rtt_s if reply is not None else None
+    beyond = upstream.read(reply.headers) if reply is not None else upstream.SILENT
     return Notes(
         route=call.route.value,
         endpoint=trace.endpoint.name if trace.tried else "",
@@ -497,12 +512,13 @@ def _notes(
         attempts=len(trace.tried),
         tried=tuple(trace.tried),
         cache=cache,
-        upstream_cache=cache_of(reply.headers) if reply is not None else "",
+        upstream_cache=beyond.said,
+        upstream_age_s=beyond.age_s,
         key=call.key,
         rtt_ms=None if rtt_s is None else rtt_s * 1e3,
         took_ms=(rt.now() - began) * 1e3,
         stored=stored,
-        ttl_s=edge.settings.cache.ttl_s if stored else None,
+        ttl_s=beyond.lifetime_s(edge.settings.cache.ttl_s) if stored else None,
         model=call.model,
         asked_model=call.asked_model,
         cascade=_leg_of(call) if trace.tried else "",

@@ -121,6 +121,10 @@ class Controls:
     stale_if_error_s: float | None = None  # None: as the settings say
 
 
+UNSAID = Controls()
+"""The caller said nothing about caching."""
+
+
 @value
 class Call:
     """One call as the pipeline and the policies see it. It holds the parsed body, never a native request."""
@@ -138,7 +142,7 @@ class Call:
     streamed: bool = False  # an event stream was asked for
     live: bool = False  # the body goes out unread
     key: str = ""  # of the exact cache; "" when this call is not cacheable
-    controls: Controls = Controls()
+    controls: Controls = UNSAID
     idempotent: bool = False  # may be sent twice without harm
     keeps_origin: bool = True  # it may always go to the client's own origin
     retry: int = 0  # which retry of the SDK this is; 0 is the first try
@@ -240,6 +244,9 @@ class Product(Protocol):
     @property
     def opaque_cache(self) -> bool:
         """True when it answers like questions from a cache of its own, and cannot be told not to."""
+
+    def cache_headers(self, said: Controls) -> Mapping[str, str]:
+        """The headers that tell its cache what the caller said; empty where it has no word for it."""
 
     @property
     def shapes(self) -> bool:

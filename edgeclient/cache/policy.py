@@ -8,6 +8,7 @@ import os
 from pydantic_core import from_json
 
 from ..values import Call, Controls, Entry, Json, RawHeaders
+from . import upstream
 
 _compact = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -23,11 +24,17 @@ def entry_of(
 
     `body` is a JSON object or, for a call that asked for one, a complete event stream. Only a 200 is stored, and
     only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
+
+    What a cache beyond this one had already is as old here as it was there, and is kept no longer than it would be there.
     """
     if status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER:
         return None
     answer = call.dialect.whole(body) if call.streamed else _object(body)
     if answer is None or not call.dialect.storable(answer):
+        return None
+    seen = upstream.read(headers)
+    lifetime_s = seen.lifetime_s(ttl_s)
+    if lifetime_s <= 0:
         return None
     kept = tuple([(lower, value) for name, value in headers if (lower := name.lower()) in _KEPT_HEADERS])
     return Entry(
@@ -36,8 +43,8 @@ def entry_of(
         has_usage=bool(answer.get("usage")),
         headers=kept,
         size=len(body) + 512,
-        stored_at=now,
-        expires_at=now + ttl_s,
+        stored_at=now - (seen.age_s or 0.0),
+        expires_at=now + lifetime_s,
         id=str(answer.get("id", "")),
         endpoint=endpoint,
         pop=pop,

@@ -70,6 +70,17 @@ def test_each_hit_of_an_entry_has_its_own_id_and_time_and_the_same_rest() -> Non
     assert hits == [expected] * 3
 
 
+def test_what_a_cache_beyond_had_is_as_old_here_and_is_kept_no_longer_than_there() -> None:
+    def stored(*headers: tuple[bytes, bytes]) -> Entry | None:
+        where = {"now": 100.0, "ttl_s": 60.0, "endpoint": "fra", "pop": "FRA"}
+        return policy.entry_of(call("openai_chat", ASKED), 200, headers, CHAT, **where)
+
+    old = stored((b"Age", b"20"), (b"Cache-Status", b"pop; hit; ttl=30"))
+    assert old is not None and (old.stored_at, old.expires_at) == (80.0, 130.0)
+    assert stored((b"age", b"60")) is None  # it has ended already
+    assert stored((b"cache-status", b"pop; hit; ttl=-1")) is None
+
+
 @pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 429, 500])
 def test_only_a_200_is_stored(status: int) -> None:
     assert _entry_of(call("openai_chat", ASKED), CHAT, status) is None
