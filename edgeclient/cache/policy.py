@@ -8,7 +8,7 @@ import os
 from pydantic_core import from_json
 
 from ..values import Call, Controls, Entry, Json, RawHeaders
-from . import upstream
+from .upstream import SILENT, Upstream
 
 _compact = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -18,22 +18,21 @@ _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would 
 
 def entry_of(
     call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, stale_s: float = 0.0,
-    endpoint: str, pop: str,
+    endpoint: str, pop: str, beyond: Upstream = SILENT,
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
     `body` is a JSON object or, for a call that asked for one, a complete event stream. Only a 200 is stored, and
     only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
 
-    What a cache beyond this one had already is as old here as it was there, and is kept no longer than it would be there.
+    What a cache `beyond` this one had already is as old here as it was there, and is kept no longer than it would be there.
     """
     if status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER:
         return None
-    answer = call.dialect.whole(body) if call.streamed else _object(body)
+    answer = call.dialect.whole(body) if call.streamed else object_of(body)
     if answer is None or not call.dialect.storable(answer):
         return None
-    seen = upstream.read(headers)
-    lifetime_s = seen.lifetime_s(ttl_s)
+    lifetime_s = beyond.lifetime_s(ttl_s)
     if lifetime_s <= 0:
         return None
     kept = tuple([(lower, value) for name, value in headers if (lower := name.lower()) in _KEPT_HEADERS])
@@ -43,7 +42,7 @@ def entry_of(
         has_usage=bool(answer.get("usage")),
         headers=kept,
         size=len(body) + 512,
-        stored_at=now - (seen.age_s or 0.0),
+        stored_at=now - (beyond.age_s or 0.0),
         expires_at=now + lifetime_s,
         id=str(answer.get("id", "")),
         endpoint=endpoint,
@@ -111,12 +110,13 @@ def _dumps(value: Json) -> bytes:
     return _compact(value).encode()
 
 
-def _object(body: bytes) -> Json | None:
+def object_of(body: bytes) -> Json | None:
+    """The JSON object that a body is; None for anything else. Never raises."""
     try:
         value = from_json(body)
     except ValueError:
         try:
             value = json.loads(body)  # takes a little more: half a surrogate pair, say
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return value if isinstance(value, dict) else None

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from ..frozen import value
+from ..values import Reply
 
 # What a product's own header begins with; "" where its being there says it.
 _OWN_WORDS = {
@@ -23,7 +24,7 @@ _OWN_WORDS = {
 }
 _SEMANTIC = b"semantic "  # Portkey's says what kind of hit or miss it was
 _AGES = (b"age", b"x-openrouter-cache-age")
-_HEARD = frozenset([b"cache-status", *_OWN_WORDS, *_AGES])
+_NAMES = frozenset([b"cache-status", *_OWN_WORDS, *_AGES])
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')  # of RFC 8941; a key may have commas and semicolons in it
 _TTL = re.compile(rb"ttl=(-?\d{1,9})")
 _LONGEST = 2048  # bytes; genuine values stay far below
@@ -46,9 +47,14 @@ class Upstream:
 SILENT = Upstream()
 
 
+def of(reply: Reply) -> Upstream:
+    """What an answer says of the caches beyond this one."""
+    return SILENT if _NAMES.isdisjoint(reply.named) else read(reply.headers)
+
+
 def read(headers: Sequence[tuple[bytes, bytes]]) -> Upstream:
     """What the headers of an answer say. Never raises."""
-    heard = [(lower, said) for name, said in headers if (lower := name.lower()) in _HEARD and len(said) <= _LONGEST]
+    heard = [(lower, said) for name, said in headers if (lower := name.lower()) in _NAMES and len(said) <= _LONGEST]
     if not heard:
         return SILENT
     said, ages, left = "", [], []

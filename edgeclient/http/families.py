@@ -100,15 +100,19 @@ def read_request(
     except Exception:  # the family's RequestNotRead: an upload that streams, or a body given as an iterator
         body = b""
     raw = native.headers.raw
-    headers = [(name, raw[n][1].decode("latin-1")) for n, name in _meant(tuple([line[0] for line in raw]))]
-    signed = any(name == "authorization" and value.startswith("AWS4-") for name, value in headers)
+    headers, signed = [], False
+    for n, name in _meant(tuple([line[0] for line in raw])):
+        value = raw[n][1].decode("latin-1")
+        signed = signed or (name == "authorization" and value.startswith("AWS4-"))
+        if not (hidden and name in credentials.CALLERS):
+            headers.append((name, value))
     return Request(
         sdk=base.sdk,
         method=native.method,
         origin=base.origin,
         path=path[len(base.folder) - 1 :],
         query=url.query.decode("ascii", "replace"),
-        headers=[item for item in headers if item[0] not in credentials.CALLERS] if hidden else headers,
+        headers=headers,
         body=body,
         live=live,
         default_origin=base.is_default,

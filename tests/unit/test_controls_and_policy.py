@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeclient.cache import controls, policy
-from edgeclient.cache.semantic import NoMatch
+from edgeclient.cache import controls, policy, upstream
 from edgeclient.values import Call, Controls, Entry
 
 from .answers import call, cases, replayed, storable
@@ -73,7 +72,7 @@ def test_each_hit_of_an_entry_has_its_own_id_and_time_and_the_same_rest() -> Non
 def test_what_a_cache_beyond_had_is_as_old_here_and_is_kept_no_longer_than_there() -> None:
     def stored(*headers: tuple[bytes, bytes]) -> Entry | None:
         where = {"now": 100.0, "ttl_s": 60.0, "endpoint": "fra", "pop": "FRA"}
-        return policy.entry_of(call("openai_chat", ASKED), 200, headers, CHAT, **where)
+        return policy.entry_of(call("openai_chat", ASKED), 200, headers, CHAT, beyond=upstream.read(headers), **where)
 
     old = stored((b"Age", b"20"), (b"Cache-Status", b"pop; hit; ttl=30"))
     assert old is not None and (old.stored_at, old.expires_at) == (80.0, 130.0)
@@ -173,7 +172,3 @@ def test_an_entry_without_usage_does_not_answer_who_wants_it() -> None:
     assert entry is not None and not entry.has_usage
     assert policy.usable(entry, call("openai_chat", {"stream": True}), 101.0)
     assert not policy.usable(entry, call("openai_chat", {}), 101.0)
-
-
-def test_the_semantic_cache_finds_nothing_yet() -> None:
-    assert NoMatch().match(call("openai_chat", ASKED), 0.0) is None
