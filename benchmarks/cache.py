@@ -22,7 +22,8 @@ import tempfile
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,11 @@ import openai
 import overhead
 
 from edgeclient import Edge, Endpoint
+from edgeclient.cache import policy
 from edgeclient.cache.key import exact_key
 from edgeclient.cache.stores.memory import MemoryStore
-from edgeclient.values import Entry
+from edgeclient.dialects import dialect_of
+from edgeclient.values import Call, Entry
 
 CHUNKS = 100
 WORDS = [f"word{n} " for n in range(CHUNKS)]
@@ -205,8 +208,17 @@ HEADERS = (
 
 
 def keys() -> Iterable[Figure]:
-    for size, name, bar, times in ((1_000, "1 kB", 12.0, 2_000), (1_000_000, "1 MB", 1_000.0, 20)):
-        body = body_of(size)
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0KGgo" * 90_000}}
+    seen = {
+        "model": "gpt-4o",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, image]}],
+    }
+    bodies = (
+        ("1 kB", body_of(1_000), 12.0, 2_000),
+        ("1 MB, an image", seen, 1_000.0, 20),
+        ("1 MB, 1,052 messages", body_of(1_000_000), 1_000.0, 20),
+    )
+    for name, body, bar, times in bodies:
 
         def make(body: dict[str, Any] = body) -> str:
             return exact_key(
@@ -232,25 +244,43 @@ def best_us(run: Callable[[], object], times: int) -> float:
 # -- memory alone
 
 
-def entry(n: int, size: int = 1000) -> Entry:
-    """As a store gets it from a call: no two entries share a byte."""
-    body = b'{"id":"chatcmpl-%d","created":1,"text":"%s"}' % (n, b"x" * size)
-    return Entry(
-        key=f"{n:032x}", body=body[:size], has_usage=True, headers=((b"x-request-id", b"req_%024d" % n),),
-        size=size + 512, stored_at=1e9, expires_at=1e9 + 3600, id=f"chatcmpl-{n:029d}", endpoint="fra", pop="FRA",
+FOUND = dialect_of("POST", "/chat/completions")
+
+
+def entry(n: int, words: int = 100) -> Entry:
+    """An entry as a call makes it: no two of them share a byte."""
+    assert FOUND is not None
+    answer = json.loads(overhead.ANSWER)
+    answer["id"] = f"chatcmpl-{n:029d}"
+    answer["choices"][0]["message"]["content"] = f"{n:06d} " * words
+    call = Call("openai", "POST", "", "/chat/completions", dialect=FOUND[1], body={"model": "gpt-4o"}, key=f"{n:032x}")
+    made = policy.entry_of(
+        call, 200, [(b"x-request-id", b"req_%028d" % n)], json.dumps(answer).encode(), now=1e9, ttl_s=3600.0,
+        endpoint="fra", pop="FRA",
     )  # fmt: skip
+    assert made is not None
+    return made
+
+
+def answered(store: MemoryStore, key: str) -> None:
+    """A hit of an entry, as a call has it."""
+    found, call = store.load(key, 1e9), Call("openai", "POST", "", "/chat/completions", dialect=FOUND[1], body={})
+    policy.render(found, call, 1e9)
 
 
 def memory_alone(entries: int) -> Iterable[Figure]:
-    gc.collect()
-    tracemalloc.start()
-    store = MemoryStore(2**40)
-    before = tracemalloc.get_traced_memory()[0]
-    for n in range(entries):
-        store.save(entry(n), 1e9)
-    held = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    yield Figure("memory an entry takes beyond its body", held / entries - 1000, "bytes", 600, steady=True)
+    with traced() as held:
+        store = MemoryStore(2**40)
+        for n in range(entries):
+            store.save(entry(n), 1e9)
+        kept = held()
+        bodies = sum(len(one.body) for one in store._entries.values())
+        for n in range(entries):
+            answered(store, f"{n:032x}")
+        used = held()
+        less = sum(len(one.body) for one in store._entries.values())
+    yield Figure("memory an entry takes beside its body", (kept - bodies) / entries, "bytes", 600, steady=True)
+    yield Figure("the same, each answered a call", (used - less) / entries, "bytes", 600, steady=True)
     asked = [f"{(n * 7919) % entries:032x}" for n in range(entries)]
 
     def look() -> None:
@@ -260,31 +290,40 @@ def memory_alone(entries: int) -> Iterable[Figure]:
     yield Figure("lookups in memory", entries / (best_us(look, 1) / 1e6), "/s", 50_000, more=True)
 
 
-def bound_held(threads: int = 16, bound: int = 32 * 2**20) -> Iterable[Figure]:
-    """What a store that is filled several times over by threads at once really holds, as a share of its bound."""
+@contextmanager
+def traced() -> Iterator[Callable[[], int]]:
+    """What Python's memory grew by since the beginning, in bytes."""
     gc.collect()
     tracemalloc.start()
-    store = MemoryStore(bound)
     before = tracemalloc.get_traced_memory()[0]
-    most = [0.0] * threads
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
 
-    def fill(thread: int) -> None:
-        for n in range(2 * bound // threads // 1500):
-            store.save(entry(n * threads + thread, 1000 + n % 1000), 1e9)
-            if n % 64 == 0:
+
+def bound_held(threads: int = 16, bound: int = 8 * 2**20) -> Iterable[Figure]:
+    """What a store that is filled several times over, by threads at once, really holds, as a share of its bound."""
+    most = [0.0] * threads
+    with traced() as held:
+        store = MemoryStore(bound)
+
+        def fill(thread: int) -> None:
+            for n in range(thread, 3 * bound // 1500, threads):
+                store.save(entry(n, 50 + n % 100), 1e9)
+                if n % 3 == 0:
+                    answered(store, f"{n:032x}")
                 most[thread] = max(most[thread], store.usage()[1] / bound)
 
-    running = [threading.Thread(target=fill, args=(n,)) for n in range(threads)]
-    for one in running:
-        one.start()
-    for one in running:
-        one.join()
-    held = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    counted = store.usage()[1]
-    assert counted == sum(one.size for one in store._entries.values())
+        running = [threading.Thread(target=fill, args=(n,)) for n in range(threads)]
+        for one in running:
+            one.start()
+        for one in running:
+            one.join()
+        kept = held()
+    assert store.usage()[1] == sum(one.size for one in store._entries.values())
     yield Figure(f"bytes counted under {threads} threads", max(most), "x the bound", 1.0, steady=True)
-    yield Figure(f"bytes held under {threads} threads", held / bound, "x the bound", 1.05, steady=True)
+    yield Figure(f"bytes held under {threads} threads", kept / bound, "x the bound", 1.05, steady=True)
 
 
 # -- the table

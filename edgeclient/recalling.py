@@ -85,7 +85,7 @@ def _hit(
         asked_model=call.asked_model,
     )
     edge.telemetry.emit(Event(wall, call.model, notes, status=200))
-    return Reply(200, [(b"content-type", kind), *entry.headers], body, notes=notes)
+    return Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
 
 
 def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:

@@ -309,16 +309,15 @@ class Entry:
     key: str
     body: bytes  # the answer as JSON
     has_usage: bool
-    headers: tuple[tuple[bytes, bytes], ...]
     size: int
     stored_at: float  # wall-clock seconds: entries leave the process
     expires_at: float
     id: str = ""  # the provider's own id of the answer
+    request_id: bytes = b""  # and of the request, from the answer's headers: SDKs show it as the answer's `_request_id`
     endpoint: str = ""
     pop: str = ""
     stale_s: float = 0.0  # how long it is kept after its end, for calls that nobody else answers
-    # The body without what is new with each answer; made at the first hit.
-    rest: bytes = field(default=b"", compare=False)
+    bare: bool = field(default=False, compare=False)  # `body` is without what is new with each answer
 
     @property
     def kept_until(self) -> float:

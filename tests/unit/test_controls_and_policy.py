@@ -42,7 +42,8 @@ def test_an_entry_keeps_what_a_hit_needs() -> None:
     assert entry is not None
     assert (entry.key, entry.id, entry.endpoint, entry.pop) == ("k", "chatcmpl-1", "fra", "FRA")
     assert (entry.stored_at, entry.expires_at) == (100.0, 160.0)
-    assert entry.headers == ((b"x-request-id", b"req_1"),)  # and no cookie
+    assert entry.request_id == b"req_1"
+    assert policy.headers_of(entry, call("openai_chat", ASKED)) == [(b"x-request-id", b"req_1")]  # and no cookie
     assert entry.has_usage and entry.size > len(CHAT)
 
 
