@@ -310,9 +310,13 @@ def _cache_rows(system: System) -> list[tuple[str, str]]:
         return [
             ("its own cache", "cannot be told: such calls go elsewhere while there is anything else")
         ] * system.opaque_cache
+    sign = f"`{words.member}` in the body: " if words.member else ""
     said = {name: words.of(controls.read([("cache-control", name.replace("N", "60"))])) for name in _CACHE_WORDS}
     return [
-        (f"`Cache-Control: {name}` becomes", ", ".join(f"`{h}: {v.replace('60', 'N')}`" for h, v in found.items()))
+        (
+            f"`Cache-Control: {name}` becomes",
+            sign + ", ".join(f"`{h}: {v.replace('60', 'N')}`" for h, v in found.items()),
+        )
         for name, found in said.items()
     ]
 

@@ -248,9 +248,8 @@ class Product(Protocol):
     def cache_headers(self, said: Controls) -> Mapping[str, str]:
         """The headers that tell its cache what the caller said; empty where it has no word for it."""
 
-    @property
-    def shapes(self) -> bool:
-        """False when requests go as they are."""
+    def shapes(self, call: Call) -> bool:
+        """False when the request goes as it is."""
 
     @property
     def seals(self) -> bool:

@@ -178,7 +178,7 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
             if name != "cache-control" or name not in aimed.headers:  # there as long as there is no cache here
                 aimed.headers[name] = value
     there = endpoint.name_there(call.model, call.sdk)
-    if product is not None and product.shapes and call.dialect is not None:
+    if product is not None and product.shapes(call) and call.dialect is not None:
         aimed = _shaped(aimed, product, call, there or call.model)
     elif there not in (None, call.model) or call.stands_in:
         aimed = renamed(aimed, there or call.model)

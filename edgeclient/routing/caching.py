@@ -22,6 +22,7 @@ class CacheWords:
     refresh: Words = field(default_factory=dict)  # `no-cache`: not answered from it
     bypass: Words = field(default_factory=dict)  # `no-store`: not kept there either; empty: as for `refresh`
     max_age: Words = field(default_factory=dict)  # by nothing older than "{s}" seconds; empty: as for `refresh`
+    member: str = ""  # they are no headers but members of this object in the body, as JSON; for OpenAI's API only
     source: str = ""
 
     def of(self, said: Controls) -> Words:

@@ -5,12 +5,13 @@ A `System` describes a product (one file each in `providers/`); a `Bound` is one
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..values import Call, Controls, Failure, Meaning, Reply
+from ..values import UNSAID, Call, Controls, Failure, Meaning, Reply
 from . import families
 from .caching import NONE, CacheWords, Words
 from .families import Likeness
@@ -106,7 +107,8 @@ class Bound:
 
     def cache_headers(self, said: Controls) -> Words:
         """What its cache is told."""
-        return NONE if self.system.cache_words is None else self.system.cache_words.of(said)
+        words = self.system.cache_words
+        return NONE if words is None or words.member else words.of(said)
 
     def name_there(self, model: str, sdk: str) -> str | None:
         """What to ask for to get this model; None when it is not served."""
@@ -130,12 +132,20 @@ class Bound:
         asked = Asked(call, self.options, body)
         for rule in self.system.rules:
             rule(asked)
+        words = self._words_in_body(call)
+        if words is not None and (told := words.of(call.controls)):
+            own = {name: json.loads(value) for name, value in told.items()}
+            body[words.member] = {**(body.get(words.member) or {}), **own}
         return asked.headers
 
-    @property
-    def shapes(self) -> bool:
-        """False when requests go as they are."""
-        return bool(self.system.rules)
+    def shapes(self, call: Call) -> bool:
+        """False when the request goes as it is."""
+        return bool(self.system.rules) or self._words_in_body(call) is not None
+
+    def _words_in_body(self, call: Call) -> CacheWords | None:
+        words = self.system.cache_words
+        says = call.controls is not UNSAID and call.sdk != "anthropic"
+        return words if says and words is not None and words.member else None
 
     @property
     def seals(self) -> bool:
