@@ -6,10 +6,10 @@ from .cache import controls
 from .cache.key import credential_digest, exact_key
 from .cache.policy import object_of
 from .dialects import dialect_of
-from .dialects.texts import TEXTS
+from .dialects.prompts import PROMPTS
 from .policies import Policies
 from .routing import cascade
-from .values import UNSAID, Call, Controls, Dialect, Json, Request, Route
+from .values import UNSAID, Call, Controls, Dialect, Json, Question, Request, Route
 
 _OPENING = 1024  # bytes by which a conversation is told
 
@@ -23,7 +23,7 @@ def classify(request: Request, edge: Policies) -> Call:
     body, asked_model = _aliased(body, request, edge) if edge.settings.aliases else (body, "")
     if found is None or body is None:
         return _passed_on(request, body, asked_model, edge)
-    retry, idempotent, says, way = _words(request, edge)
+    retry, idempotent, says, way, serving = _words(request, edge)
     sdk, dialect = found
     own = _is_own(request, edge)
     model, streamed = str(body.get("model", "")), body.get("stream") is True
@@ -36,7 +36,13 @@ def classify(request: Request, edge: Policies) -> Call:
         first_model, family = _cascaded(model, dialect, body, edge)
     key = ""
     if edge.store is not None and family is not None and (said.store or said.lookup):
-        key = _key(request, f"{dialect.name}/{route.value}{family}", body)
+        family = f"{dialect.name}/{route.value}{family}"
+        key = _key(request, family, body)
+    question = None
+    if edge.semantic is not None and key and family and said.lookup:
+        question = _question(
+            request, family, dialect, body, serving or edge.semantic.serving, edge.semantic.fingerprint
+        )
     return Call(
         sdk=sdk,
         method=request.method,
@@ -59,6 +65,7 @@ def classify(request: Request, edge: Policies) -> Call:
         provider=request.sdk if request.default_origin else "",
         asked_model=asked_model,
         first_model=first_model,
+        question=question,
     )
 
 
@@ -69,7 +76,7 @@ def _is_own(request: Request, edge: Policies) -> bool:
 
 def _passed_on(request: Request, body: Json | None, asked_model: str, edge: Policies) -> Call:
     """A call of no dialect (files, audio, batches …): it goes on as it is, but for an alias."""
-    retry, _, says, _ = _words(request, edge)
+    retry, _, says, *_ = _words(request, edge)
     return Call(
         sdk=request.sdk,
         method=request.method,
@@ -102,10 +109,21 @@ def _key(request: Request, family: str, body: Json) -> str:
     )
 
 
+def _question(
+    request: Request, family: str, dialect: Dialect, body: Json, serving: str, fingerprint: str
+) -> Question | None:
+    """What the semantic cache is asked; None where the last turn is not one text of the user's, or it is not wanted."""
+    split = PROMPTS[dialect.name](body) if serving != "off" and dialect.name in PROMPTS else None
+    if split is None:
+        return None
+    text, rest = split
+    return Question(_key(request, f"{family}/{fingerprint}", rest), text, serving)
+
+
 def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple[str, str | None]:
     """The small model that is asked first ("" for none), and what sets the answers apart in the cache; None: nothing can."""
     said = edge.settings.cascade.get(model)
-    if said is None or dialect.name not in TEXTS or not cascade.fits(body):
+    if said is None or dialect.name not in cascade.DIALECTS or not cascade.fits(body):
         return "", ""
     return said.first, cascade.stamp(said) if cascade.is_lasting(said) else None
 
@@ -131,9 +149,10 @@ def _aliased(body: Json | None, request: Request, edge: Policies) -> tuple[Json 
     return {**body, "model": instead}, str(model)
 
 
-def _words(request: Request, edge: Policies) -> tuple[int, bool, bool, Route | None]:
-    """Which retry of the SDK this is, whether there is an idempotency key or a word about caching, and `Edge-Route`."""
-    retry, idempotent, says, way = 0, False, False, None
+def _words(request: Request, edge: Policies) -> tuple[int, bool, bool, Route | None, str]:
+    """Which retry of the SDK this is, whether there is an idempotency key or a word about caching, `Edge-Route` and
+    `Edge-Semantic`."""
+    retry, idempotent, says, way, serving = 0, False, False, None, ""
     for name, value in request.headers:
         if name == "x-stainless-retry-count":
             retry = int(value) if value.isdecimal() and len(value) < 4 else 0
@@ -143,7 +162,9 @@ def _words(request: Request, edge: Policies) -> tuple[int, bool, bool, Route | N
             says = True
         elif name == "edge-route":
             way = _route(value, edge)
-    return retry, idempotent, says, way
+        elif name == "edge-semantic":
+            serving = _serving(value, edge)
+    return retry, idempotent, says, way, serving
 
 
 def _route(said: str, edge: Policies) -> Route | None:
@@ -152,3 +173,11 @@ def _route(said: str, edge: Policies) -> Route | None:
     except ValueError:
         edge.telemetry.mishap("Edge-Route", ValueError(f"{said!r} is no route; say inference, gateway or direct"))
         return None
+
+
+def _serving(said: str, edge: Policies) -> str:
+    word = said.strip().lower()
+    if word in ("off", "shadow", "serve"):
+        return word
+    edge.telemetry.mishap("Edge-Semantic", ValueError(f"{said!r} is no word for it; say off, shadow or serve"))
+    return ""

@@ -7,6 +7,7 @@ nothing ever suspends (see runtime/protocol.py), so the same lines serve both.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from . import attempts
 from .attempts import Budget, Trace
@@ -23,6 +24,9 @@ from .routing.lifecycle import Lifecycle, Stage
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
 from .values import ORIGIN, Call, Endpoint, Reply, Route
+
+if TYPE_CHECKING:
+    from .cache.semantic import Lookup
 
 
 async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
@@ -45,14 +49,14 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
         flight = None  # an answer that was not stored, or not in time: on its own, and all at once
         if reply is not None:
             return reply
-    stored = False
+    stored, lookup = False, None
     try:
-        if edge.semantic is not None:
-            reply = recall_alike(call, edge, rt, began)  # 5 semantic cache
+        if call.question is not None:
+            reply, lookup = await recall_alike(call, edge, rt, began)  # 5 semantic cache
         if reply is None and call.controls.only_if_cached:
             reply = not_cached(call, edge, rt, began)
         if reply is None:
-            reply, stored = await _fetch(call, edge, rt, began)
+            reply, stored = await _fetch(call, edge, rt, began, lookup)
         return reply
     finally:
         if flight is not None:
@@ -76,7 +80,7 @@ def _fly(call: Call, edge: Policies) -> tuple[Flight | None, bool]:
     return (None, False) if asks_alone else edge.flights.join(call.key)
 
 
-async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple[Reply, bool]:
+async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float, lookup: Lookup | None) -> tuple[Reply, bool]:
     """Steps 6 to 9 of a call that the cache did not answer: its reply, and whether that is in the cache now."""
     trace = Trace()
     total_s = edge.settings.total_s
@@ -98,11 +102,11 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple
         if stale is not None:
             await rt.close(reply)
             return stale, False
-    return await _told(leg, edge, rt, began, trace, reply)
+    return await _told(leg, edge, rt, began, trace, reply, lookup)
 
 
 async def _told(
-    call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace, reply: Reply
+    call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace, reply: Reply, lookup: Lookup | None
 ) -> tuple[Reply, bool]:
     """Steps 8 and 9: learn from the answer, keep it, and say what happened. `call` is the leg that was answered."""
     pop = pop_of(reply.headers)
@@ -112,9 +116,9 @@ async def _told(
     if reply.body is not None:
         if call.method == "GET" and call.provider and reply.status == 200 and _lists_models(call.path):
             edge.models.learn(call.provider, reply.body)
-        stored = await keep(call, edge, rt, reply, reply.body, trace.endpoint, code)  # 8 keep
+        stored = await keep(call, edge, rt, reply, reply.body, trace.endpoint, code, lookup)  # 8 keep
     elif reply.native is not None and call.dialect is not None:
-        reply.tee = tee_of(call, edge, rt, reply, trace.endpoint, code)  # or watch
+        reply.tee = tee_of(call, edge, rt, reply, trace.endpoint, code, lookup)  # or watch
     reply.notes = notes_of(call, edge, trace, rt, began, reply, code, stored)  # 9 notes
     edge.telemetry.emit(Event(rt.wall(), call.model, reply.notes, status=reply.status))
     return reply, stored

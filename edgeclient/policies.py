@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .cache.flights import Flight, Flights
-from .cache.semantic import Semantic
+from .cache.later import Later
 from .cache.stores import Store
 from .pops.hedging import Hedging
 from .pops.memory import Memory
@@ -19,6 +19,7 @@ from .telemetry.events import Telemetry
 from .values import Endpoint
 
 if TYPE_CHECKING:
+    from .cache.semantic import Semantic
     from .settings import Settings
 
 
@@ -34,6 +35,7 @@ class Policies:
     flights: Flights
     telemetry: Telemetry
     semantic: Semantic | None = None  # None: only equal questions are the same
+    later: Later | None = None  # where answers are compared, beside calls
     first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged

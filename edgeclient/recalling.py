@@ -6,16 +6,21 @@ Whatever fails here is a miss, or an answer that is not kept: counted, logged on
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from .attempts import Trace
 from .cache import policy, upstream
 from .cache.tee import Tee
-from .noting import Notes
+from .dialects.texts import TEXTS
+from .noting import Match, Notes
 from .policies import Policies
 from .reporting import notes_of
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
 from .values import ORIGIN, Call, Endpoint, Entry, Failure, Outcome, Reply
+
+if TYPE_CHECKING:
+    from .cache.semantic import Lookup
 
 _TEE_LIMIT = 8 * 2**20
 
@@ -31,7 +36,7 @@ async def recall(
         entry = await rt.load(edge.store, call.key)
         if entry is None or not policy.usable(entry, call, rt.wall(), stale_s):
             return None
-        return _hit(call, entry, edge, rt, began, collapsed, trace)
+        return _hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
     except Exception as error:
         edge.telemetry.mishap("cache load", error)
         return None
@@ -48,22 +53,43 @@ async def recall_stale(call: Call, edge: Policies, rt: Runtime, began: float, tr
     return reply
 
 
-def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply | None:
-    """The answer of an entry whose question means the same, within the stated error. A matcher that fails finds none."""
-    if edge.semantic is None or not call.key or not call.controls.lookup:
-        return None
+async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple[Reply | None, Lookup | None]:
+    """The answer of an entry whose question means the same, within the stated error; and what was looked up.
+
+    A matcher that fails finds none.
+    """
+    semantic, question = edge.semantic, call.question
+    if semantic is None or question is None or edge.store is None:
+        return None, None
+    lookup = None
     try:
-        entry = edge.semantic.match(call, rt.wall())
-        return _hit(call, entry, edge, rt, began, False) if entry is not None else None
+        vector = await rt.vector(semantic.vectors, question.text)
+        if vector is None:
+            return None, None
+        lookup = await rt.apart(lambda: semantic.look(question, vector), len(question.text))
+        if not lookup.serve:
+            return None, lookup
+        entry = await rt.load(edge.store, lookup.key)
+        if entry is None:
+            semantic.drop(lookup.key)
+        if entry is None or not policy.usable(entry, call, rt.wall()):
+            return None, lookup
+        semantic.served(lookup, call.key)
+        edge.telemetry.count("semantic hits")
+        return _hit(call, entry, edge, rt, began, match=lookup.match(semantic.budget)), lookup
     except Exception as error:
         edge.telemetry.mishap("semantic cache", error)
-        return None
+        return None, lookup
 
 
 def _hit(
-    call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, collapsed: bool, trace: Trace | None = None
-) -> Reply:
-    """The answer of an entry. `trace`: what was tried before, of a call that it answers although it is stale."""
+    call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False,
+    trace: Trace | None = None, match: Match | None = None,
+) -> Reply:  # fmt: skip
+    """The answer of an entry. `trace`: what was tried before, of a call that it answers although it is stale.
+
+    `match`: why, of an entry of another question.
+    """
     tried = tuple(trace.tried) if trace is not None else ()
     wall = rt.wall()
     body = policy.render(entry, call, wall)
@@ -78,6 +104,7 @@ def _hit(
         key=call.key,
         age_s=wall - entry.stored_at,
         ttl_s=policy.fresh_until(entry, call) - wall,
+        match=match,
         collapsed=collapsed,
         original_id=entry.id,
         took_ms=(rt.now() - began) * 1e3,
@@ -99,14 +126,18 @@ def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
 
 
 async def keep(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str
-) -> bool:
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str,
+    lookup: Lookup | None = None,
+) -> bool:  # fmt: skip
     """Store a complete answer if it may be stored. A store that fails costs nothing but the entry."""
     if edge.store is None or not call.key or not call.controls.store:
         return False
     try:
         entry = _entry(call, edge, reply, body, endpoint, pop, rt.wall())
-        return entry is not None and await rt.save(edge.store, entry)
+        stored = entry is not None and await rt.save(edge.store, entry)
+        if stored and lookup is not None and entry is not None:
+            _teach(lookup, call, entry, edge)
+        return stored
     except Exception as error:
         edge.telemetry.mishap("cache save", error)
         return False
@@ -130,7 +161,31 @@ def _entry(
     )
 
 
-def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoint, pop: str) -> Tee:
+def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
+    """The model has answered a question that the semantic cache was asked: the next one may be answered so.
+
+    Its answer is compared with the one that was nearest, beside the calls.
+    """
+    semantic, store, dialect = edge.semantic, edge.store, call.dialect
+    if semantic is None or store is None or dialect is None:
+        return
+    semantic.keep(lookup, entry.key)
+    if not lookup.key or edge.later is None:
+        return
+
+    def compare() -> None:
+        other = store.load(lookup.key, entry.stored_at)
+        if other is not None:
+            texts = TEXTS[dialect.name]
+            semantic.learn(lookup, texts(json.loads(entry.body)), texts(json.loads(other.body)))
+
+    if not edge.later.put(compare):
+        edge.telemetry.count("comparisons left out")
+
+
+def tee_of(
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoint, pop: str, lookup: Lookup | None = None
+) -> Tee:
     """Watches a body that goes out live: stores it when it is complete, reports the PoP when it breaks."""
     keeps = edge.store is not None and bool(call.key) and call.controls.store and reply.status == 200
     assert call.dialect is not None
@@ -149,6 +204,8 @@ def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endp
             entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
             if entry is not None and edge.store.save(entry, rt.wall()):
                 edge.telemetry.count("stored")
+                if lookup is not None:
+                    _teach(lookup, call, entry, edge)
         except Exception as problem:
             edge.telemetry.mishap("cache save", problem)
 

@@ -21,9 +21,9 @@ LAYERS: list[list[set[str]]] = [
     [{"policies"}],
     [{"attempts", "cascading", "classifying", "pipeline", "recalling", "reporting"}],
     [{"runtime", "http"}],
-    [{"edge"}],
+    [{"edge", "semantics"}],
     [{"default"}],
-    [{"openai"}, {"anthropic"}, {"transports"}, {"lab"}],
+    [{"openai"}, {"anthropic"}, {"transports"}, {"lab"}, {"testing"}],
     [{"__init__"}],  # the public names; below it nobody imports the package itself
     [{"deploy"}],
     [{"cli"}],
@@ -41,7 +41,7 @@ POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic", "upstream")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
     + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
-    + ["cache.embedders.contract", "cache.embedders.none"]
+    + ["cache.embedders.contract", "cache.embedders.none", "cache.index", "cache.agreement", "cache.evidence"]
     + [
         f"pops.{name}"
         for name in (

@@ -55,13 +55,14 @@ def counts(header: str) -> bool:
 
 def credential_digest(headers: Sequence[tuple[str, str]]) -> str:
     """Tells callers apart without telling their keys; "" when no credential is to be seen."""
-    shown = tuple(item for item in headers if item[0] in CREDENTIALS and item[1])
-    return _digest(shown) if shown else ""
+    return _digest(tuple(headers))
 
 
 @lru_cache(maxsize=64)
-def _digest(credentials: tuple[tuple[str, str], ...]) -> str:
-    shown = sorted(f"{name}:{value}" for name, value in credentials)
+def _digest(headers: tuple[tuple[str, str], ...]) -> str:
+    shown = sorted(f"{name}:{value}" for name, value in headers if name in CREDENTIALS and value)
+    if not shown:
+        return ""
     return hashlib.blake2b("\n".join(shown).encode(), digest_size=16, person=b"edgeclient-cred").hexdigest()
 
 
@@ -70,9 +71,10 @@ def exact_key(
     body: Json,
 ) -> str:  # fmt: skip
     """The key of one request. `family` names the kind of endpoint that answers (dialect and route)."""
-    kept = tuple(sorted([(name, value) for name, value in headers if counts(name)]))
-    asked = {name: value for name, value in body.items() if name not in BODY_LEFT_OUT}
-    begun = _begun(credential, method, origin, path, query, family, kept)
+    asked = body
+    if not BODY_LEFT_OUT.isdisjoint(body):
+        asked = {name: value for name, value in body.items() if name not in BODY_LEFT_OUT}
+    begun = _begun(credential, method, origin, path, query, family, _kept(tuple(headers)))
     long: list[str] = []
     digest = hashlib.sha256(f"{begun}{_spelled(asked, long)}]".encode())
     for n in range(0, len(long), _AT_ONCE):
@@ -100,6 +102,11 @@ def _spelled(said: Json, long: list[str]) -> str:
         else _encoder._make_iterencode(None, None, text, None, float.__repr__, ":", ",", True, False, True)
     )
     return "".join(encode(said, 0))
+
+
+@lru_cache(maxsize=64)
+def _kept(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, value) for name, value in headers if counts(name)))
 
 
 @lru_cache(maxsize=256)

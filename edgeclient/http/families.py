@@ -139,14 +139,13 @@ def without(native: Any, seen: Request, taken_out: tuple[str, ...]) -> Any:
 
     An origin that the user chose may be a gateway or a PoP: words for a cache are for its cache too.
     """
-    ours = taken_out if seen.default_origin else ()
-    present = {name for name, _ in seen.headers if name in ours or name.startswith("edge-")}
-    if not present:
-        return native
-    lighter = _copied(native)
-    lighter.headers = native.headers.copy()
-    for name in present:
-        del lighter.headers[name]
+    ours, lighter = taken_out if seen.default_origin else (), native
+    for name, _ in seen.headers:
+        if name in ours or name.startswith("edge-"):
+            if lighter is native:
+                lighter = _copied(native)
+                lighter.headers = native.headers.copy()
+            lighter.headers.pop(name, None)  # one that comes twice goes at once
     return lighter
 
 
@@ -257,6 +256,12 @@ def failure_of(error: BaseException, *, early: bool = False) -> Failure | None:
     if names & {"TransportError", "SSLError", "EndOfStream"}:
         return Failure.TERMINATED
     return None
+
+
+def request_error(error: BaseException) -> str:
+    """The name of the family's own class of an exception that a request ended with; "" for any other exception."""
+    names = [kind.__name__ for kind in type(error).__mro__ if kind.__module__.partition(".")[0] in ("httpx", "httpx2")]
+    return names[0] if "RequestError" in names else ""
 
 
 def _dead_path(error: BaseException, early: bool) -> Failure | None:

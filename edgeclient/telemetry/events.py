@@ -31,6 +31,7 @@ _COUNTED = dict.fromkeys(
         "stored",
         "upstream hits",
         "stale answers",
+        "semantic hits",
         "broken streams",
         "hedges",
         "retired models",
