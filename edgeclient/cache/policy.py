@@ -10,7 +10,8 @@ from pydantic_core import from_json
 from ..values import Call, Controls, Entry, Json, RawHeaders
 from .upstream import SILENT, Upstream
 
-_compact = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 _REQUEST_IDS = {"openai": b"x-request-id", "anthropic": b"request-id"}  # SDK -> the header that it reads
 _BESIDE = 600  # bytes that an entry takes in memory beside its body: benchmarks/cache.py
@@ -120,7 +121,10 @@ def _lay_bare(entry: Entry, fresh: Json) -> None:
 
 
 def _dumps(value: Json) -> bytes:
-    return _compact(value).encode()
+    try:
+        return _compact(value).encode()  # escapes would take twice the bytes of most of the world's writing
+    except UnicodeEncodeError:  # half a surrogate pair
+        return _escaped(value).encode()
 
 
 def object_of(body: bytes) -> Json | None:

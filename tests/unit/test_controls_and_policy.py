@@ -47,6 +47,18 @@ def test_an_entry_keeps_what_a_hit_needs() -> None:
     assert entry.has_usage and entry.size > len(CHAT)
 
 
+@pytest.mark.parametrize("text", ["नमस्ते " * 50, "\ud83d" * 50])
+def test_an_entry_takes_no_more_bytes_than_it_counts_also_when_it_has_answered(text: str) -> None:
+    asked = call("openai_chat", ASKED)
+    answer = json.dumps(storable("openai_chat", [text]), ensure_ascii="\ud83d" in text).encode()
+    entry = _entry_of(asked, answer)
+    assert entry is not None
+    for _ in range(2):
+        hit = json.loads(policy.render(entry, asked, 7.0))
+        assert hit["choices"][0]["message"]["content"] == text
+        assert len(entry.body) < entry.size - 500
+
+
 def test_a_stream_and_a_whole_answer_make_equal_entries() -> None:
     usage = {"stream_options": {"include_usage": True}}
     stream = replayed("openai_chat", ["one"], stream=True, **usage)
