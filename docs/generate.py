@@ -27,6 +27,7 @@ from edgeclient import noting, settings, values
 from edgeclient.cache import controls, key
 from edgeclient.lab import FAULTS, Lab, LabError
 from edgeclient.lab.faults import Fault, parse_fault
+from edgeclient.pops.refusals import SAID
 from edgeclient.pops.track import EndpointStatus
 from edgeclient.routing import presets
 from edgeclient.routing.providers import NAMES
@@ -110,6 +111,11 @@ def notes_page() -> str:
 The words for `outcome`:
 
 {_table(("outcome", "meaning"), outcomes)}
+## `Used`
+
+{_prose(noting.Used)}
+
+{_fields_table(noting.Used, _comments(noting.Used))}
 ## `Event`
 
 {_prose(events.Event)}
@@ -280,12 +286,19 @@ def systems_page() -> str:
         for s in systems
         for signal in s.signals
     ]
+    inside = "`error` and no `choices`"
+    signals += [
+        (f"`{s.name}`", "200", inside, "that of its `code`", s.errors_inside) for s in systems if s.errors_inside
+    ]
+    signals += [
+        ("any endpoint", str(status), _words(words), failure.value, seen) for failure, status, words, seen in SAID
+    ]
     parts = [
         f"""# Systems
 
 The products that may stand in `endpoints` by name. `edgeclient systems NAME` shows the same. Every cell below is checked by a
 test that asks through the real SDKs, sync and async, what a strict emulator of the product answers (`tests/systems/`); the
-exact requests are in `tests/systems/golden/`. No product itself was called.
+exact requests are in `tests/systems/golden/`. Of the products themselves only llama.cpp's server was asked.
 
 {_table(("system", *CAPABILITIES), speaks)}
 What an answer means where its status alone does not tell; everything else is judged by its status:
@@ -321,6 +334,10 @@ def _cache_rows(system: System) -> list[tuple[str, str]]:
         )
         for name, found in said.items()
     ]
+
+
+def _words(words: bytes) -> str:
+    return f"`{words.decode()}`" if words else ""
 
 
 def _mark(signal: Signal) -> str:

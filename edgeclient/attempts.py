@@ -13,15 +13,15 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from .cache.flights import Flight
-from .noting import OUTRUN, Attempt
-from .pops import limits, refusals
+from .judging import OF_THE_MODEL, judge, may_be_larger, may_resend
+from .noting import OUTRUN, Attempt, Used
+from .pops import limits
 from .pops.hedging import Hedging
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Learn, Runtime
-from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Meaning, Outcome, Reply, SentAgain
+from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
 
-OF_THE_MODEL = (Failure.REGION, Failure.MODEL_MISSING, Failure.COLD)  # the endpoint is well, and serves others
 _BROKEN = {Failure.TERMINATED, Failure.READ_TIMEOUT, Failure.PROTOCOL, Failure.NOT_AN_ANSWER}
 _OUTAGES = frozenset(failure.value for failure in (UNSENT | _BROKEN) - {Failure.NO_KEY})
 _FIRST_S = 0.25  # the longest wait for the first probe: the pause of RFC 8305 before another address is tried
@@ -48,6 +48,7 @@ class Trace:
     endpoint: Endpoint = ORIGIN
     given_up: bool = False  # all have ended, and none gave an answer
     first_model: str = ""  # the small model, while a cascade asks it
+    used: list[Used] = field(default_factory=list)  # by the models of a cascade
 
     @property
     def shows_outage(self) -> bool:
@@ -135,11 +136,12 @@ async def send(
     """Try the endpoints in order until one answers.
 
     When none does, the client's own origin's reply is handed back if it gave one (the plain SDK would have it, with its
-    `Retry-After`), else the last attempt's, or the HTTP library's own exception is raised: the SDK maps those.
+    `Retry-After`), or the one that said that the call is too long, else the last attempt's, or the HTTP library's own
+    exception is raised: the SDK maps those.
     """
     left = list(endpoints)
     sent = paid = 0
-    origins: Reply | None = None  # what the origin said, kept open while ejected endpoints are tried after it
+    held: Tried | None = None  # its reply is kept open, for the case that nothing better comes
     while True:
         endpoint = left.pop(0)
         if sent and sent == budget.attempts - 1 and ORIGIN in left:
@@ -158,9 +160,10 @@ async def send(
         last = ended[-1]
         if last.failure is None and last.reply is not None:
             budget.retries.answered(paid)
-            await _close(origins, rt)
-            return last.reply
+            return await _better(last.reply, held, rt, trace)
         sent += sum(tried.failure not in UNSENT for tried in ended)
+        if last.failure is Failure.TOO_LONG:
+            left = [endpoint for endpoint in left if may_be_larger(endpoint, last.endpoint, call)]
         more = bool(left) and more and sent < budget.attempts and rt.now() < budget.deadline
         if not (more and last.failure is not None and may_resend(call, last.failure, budget.retry_sent)):
             break
@@ -170,15 +173,27 @@ async def send(
                 left = [ORIGIN] if ORIGIN in left else []
                 if not left:
                     break
-        if last.endpoint is ORIGIN:
-            origins = last.reply
+        if held is None and (last.endpoint is ORIGIN or last.failure is Failure.TOO_LONG) and last.reply is not None:
+            held = last
         else:
             await _close(last.reply, rt)
     trace.given_up = True
-    if origins is not None:
+    if held is not None:
         await _close(last.reply, rt)
-        return origins
+        last, trace.endpoint = held, held.endpoint
     return await _given_up(last, rt)
+
+
+async def _better(reply: Reply, held: Tried | None, rt: Runtime, trace: Trace) -> Reply:
+    """The answer, unless it only says no where an endpoint has said why: that the call is too long."""
+    if held is None or held.reply is None:
+        return reply
+    if held.failure is Failure.TOO_LONG and reply.status >= 400:
+        trace.endpoint, reply, worse = held.endpoint, held.reply, reply
+    else:
+        worse = held.reply
+    await _close(worse, rt)
+    return reply
 
 
 async def _given_up(last: Tried, rt: Runtime) -> Reply:
@@ -282,7 +297,7 @@ def _learn(call: Call, tried: Tried, selector: Selector, rt: Runtime, trace: Tra
         return  # a local server, say: what it does is nothing about the origin that competes
     outcome = Outcome(
         tried.endpoint,
-        failure,
+        None if failure is Failure.TOO_LONG else failure,  # of this call, and nothing about the endpoint
         status,
         rtt_s=reply.rtt_s if reply is not None else None,
         retry_after_s=tried.pause_s,
@@ -291,65 +306,6 @@ def _learn(call: Call, tried: Tried, selector: Selector, rt: Runtime, trace: Tra
         upload_bytes_s=reply.upload_bytes_s if reply is not None else None,
         cold=reply is not None and reply.cold,
         processing_s=limits.processing_s(reply) if reply is not None else None,
-        call=call if first or failure in OF_THE_MODEL else None,
+        call=call if (first and status < 400) or failure in OF_THE_MODEL else None,  # a refusal is quick anywhere
     )
     selector.record(outcome, tried.ended)
-
-
-def may_resend(call: Call, failure: Failure, retry_sent: SentAgain = "idempotent") -> bool:
-    """True when the call may go to another endpoint after this failure; by default never at the risk of being billed twice.
-
-    An answer that says no, or that is none, was not billed. A connection that broke after the request had gone may have
-    been: then only an idempotent call goes on here, unless `retry_sent` says otherwise. For the others the error goes up, and
-    the SDK's own retry comes down again, as it would in the plain SDK, and takes the next endpoint.
-    """
-    if failure is Failure.READ_TIMEOUT:  # the provider may still be at work, and the caller's patience is spent
-        return retry_sent == "always"
-    if failure in (Failure.TERMINATED, Failure.PROTOCOL):
-        return retry_sent == "always" or (retry_sent == "idempotent" and call.idempotent)
-    if failure is Failure.UNACKNOWLEDGED:  # not received, unless it was the acknowledgement that got lost
-        return retry_sent != "never"
-    return True
-
-
-def judge(call: Call, endpoint: Endpoint, reply: Reply, wall_s: float) -> Meaning:
-    """Why a response is no usable answer of this endpoint, if it is none (a 4xx is one), and for how long that holds.
-
-    The client's own origin is judged by its status alone: what else it says is the SDK's to read.
-    """
-    if endpoint.product is not None and reply.status >= 400:
-        meant = endpoint.product.meaning(reply, wall_s)
-        if meant is not None:
-            pause_s = limits.retry_after_s(reply, wall_s) if meant.pause_s is None else meant.pause_s
-            return Meaning(meant.failure, pause_s if meant.failure is not None else None)
-    failure = _failure(call, endpoint, reply)
-    if failure is not None:
-        return Meaning(failure, limits.retry_after_s(reply, wall_s))
-    return Meaning(None, limits.exhausted_s(reply, wall_s))
-
-
-def _failure(call: Call, endpoint: Endpoint, reply: Reply) -> Failure | None:
-    if reply.status in (429, 529):
-        return Failure.THROTTLED
-    if reply.status >= 500:
-        return Failure.STATUS
-    if endpoint is ORIGIN or call.dialect is None:
-        return None
-    if reply.status in refusals.STATUSES and refusals.by_region(reply.status, reply.body or b""):
-        return Failure.REGION
-    if 300 <= reply.status < 400:
-        return Failure.NOT_AN_ANSWER  # redirects are not followed: a key goes nowhere it was not given for
-    if reply.status == 200 and not _looks_right(call, reply):
-        return Failure.NOT_AN_ANSWER
-    return None
-
-
-def _looks_right(call: Call, reply: Reply) -> bool:
-    """False for a captive portal's page, for broken or cut JSON, and for JSON where events were asked for."""
-    kind = reply.header(b"content-type").lower()
-    if call.streamed:
-        return not kind or kind.startswith("text/event-stream")
-    if reply.body is None:
-        return not kind.startswith("text/html")
-    body = reply.body.strip()
-    return body[:1] == b"{" and body[-1:] == b"}"

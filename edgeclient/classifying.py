@@ -7,6 +7,7 @@ from .cache.key import credential_digest, exact_key
 from .cache.policy import object_of
 from .dialects import dialect_of
 from .dialects.prompts import PROMPTS
+from .dialects.texts import SCHEMAS
 from .policies import Policies
 from .routing import cascade
 from .values import UNSAID, Call, Controls, Dialect, Json, Question, Request, Route
@@ -123,7 +124,9 @@ def _question(
 def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple[str, str | None]:
     """The small model that is asked first ("" for none), and what sets the answers apart in the cache; None: nothing can."""
     said = edge.settings.cascade.get(model)
-    if said is None or dialect.name not in cascade.DIALECTS or not cascade.fits(body):
+    if said is None or dialect.name not in SCHEMAS:  # a response may be a state that its provider keeps
+        return "", ""
+    if not cascade.fits(said, body, dialect.name, SCHEMAS[dialect.name](body)):
         return "", ""
     return said.first, cascade.stamp(said) if cascade.is_lasting(said) else None
 

@@ -11,17 +11,19 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .cache.flights import Flight, Flights
 from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
 from .errors import SettingsError
-from .http import families, sockets
+from .http import families, pools, sockets
 from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
 from .http.watchdog import Watchdog
 from .policies import Policies
 from .pops.hedging import Hedging
+from .pops.ip_versions import IpVersions
 from .pops.memory import is_worthwhile
 from .pops.memory_file import MemoryFile
 from .pops.prober import Prober
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     import anthropic
     import openai
 
+    from .http.warming import Warmer
     from .semantics import SemanticCache
 
 log = logging.getLogger("edgeclient")
@@ -88,6 +91,7 @@ class Edge:
         cascade: Any = _UNSET,
         retired: Any = _UNSET,
         models: Any = _UNSET,
+        rank: Any = _UNSET,
         rtt_source: Any = _UNSET,
         probe: Any = _UNSET,
         remember: Any = _UNSET,
@@ -100,6 +104,7 @@ class Edge:
         watchdog: Any = _UNSET,
         flight_wait_s: Any = _UNSET,
         keepalive_s: Any = _UNSET,
+        keep_warm: Any = _UNSET,
         notes: Any = _UNSET,
         hooks: Sequence[Hook] = (),
     ) -> None:
@@ -108,7 +113,8 @@ class Edge:
         }
         self.settings, endpoints_now = load(said, presets.expand)
         rng = random.Random()
-        selector, telemetry = Selector(endpoints_now, rng, probing=self.settings.probe), Telemetry(hooks)
+        by_answer, telemetry = self.settings.rank == "answer", Telemetry(hooks)
+        selector = Selector(endpoints_now, rng, probing=self.settings.probe, by_answer=by_answer)
         remembers = is_worthwhile(self.settings.remember, endpoints_now, in_function=in_function())
         self._memory = MemoryFile(endpoints_now, selector, telemetry.mishap) if remembers else None
         cache_on, hedge = self.settings.cache.mode != "off", self.settings.hedge
@@ -125,11 +131,13 @@ class Edge:
         )
         if self.settings.cache.mode == "semantic":
             self._begin_semantic(said, rng)
-        self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt)
+        self._versions = IpVersions() if self.settings.probe and endpoints_now else None
+        self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt, self._versions)
         self._watchdog = Watchdog() if self.settings.watchdog else None
+        self.warmer = self._warmer() if self.settings.keep_warm and endpoints_now else None
         self.active = self.settings.active
         self.taken_out = ("cache-control",) if cache_on else ()
-        self.reads_kernel = self.settings.rtt_source in ("auto", "kernel")
+        self.rtt_source = self.settings.rtt_source
         self._bound: dict[str, Any] = {}
         _alive.add(self)
 
@@ -170,7 +178,7 @@ class Edge:
         edge = self.policies
         entries, held = edge.store.usage() if edge.store is not None else (0, 0)
         return Status(
-            endpoints=edge.selector.status(time.monotonic()),
+            endpoints=tuple(map(self._by_version, edge.selector.status(time.monotonic()))),
             counts=edge.telemetry.counts(),
             cache_entries=entries,
             cache_bytes=held,
@@ -205,12 +213,15 @@ class Edge:
     def close(self) -> None:
         """Forget the answers in memory, let go of the file or server that keeps them, and write down round-trip times.
 
-        Clients stay usable and are closed on their own; what they need is opened again.
+        Connections are not kept warm any more. Clients stay usable and are closed on their own; what they need is opened
+        again.
         """
         if self.policies.store is not None:
             self.policies.store.close()
         if self._memory is not None:
             self._memory.close()
+        if self.warmer is not None:
+            self.warmer.close()
 
     def __enter__(self) -> Edge:
         return self
@@ -224,7 +235,7 @@ class Edge:
         """Let an HTTP client that the SDK made keep its idle connections, and notice dead ones, as the settings say."""
         dead_s = self.settings.dead_path_s
         options = () if dead_s is None else sockets.dead_path_options(dead_s)
-        families.keep_alive(http_client, self.settings.keepalive_s, options, self._watchdog)
+        pools.keep_alive(http_client, self.settings.keepalive_s, options, self._watchdog, self._versions)
 
     def after_fork(self) -> None:
         """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""
@@ -236,15 +247,29 @@ class Edge:
         if edge.hedging is not None:
             edge.hedging.after_fork()
         self.prober.after_fork()
+        if self._versions is not None:
+            self._versions.after_fork()
         if self._memory is not None:
             self._memory.after_fork()
         if self._watchdog is not None:
             self._watchdog.after_fork()
+        if self.warmer is not None:
+            self.warmer.after_fork()
         if edge.store is not None:
             edge.store.after_fork()
         if edge.semantic is not None and edge.later is not None:
             edge.semantic.after_fork()
             edge.later.after_fork()
+
+    def _by_version(self, status: EndpointStatus) -> EndpointStatus:
+        host = urlsplit(status.url).hostname or ""
+        compared = self._versions.of(host) if self._versions is not None else None
+        return status.by(compared) if compared is not None else status
+
+    def _warmer(self) -> Warmer:
+        from .http.warming import Warmer  # only who keeps connections warm pays for it
+
+        return Warmer(self.settings.keep_warm, self.policies, self.settings.rtt_source)
 
     def _store(self, said: dict[str, Any], telemetry: Telemetry) -> Store:
         if self.settings.cache.store == "memory" and self.settings.cache.encryption is None:

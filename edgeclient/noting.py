@@ -37,6 +37,16 @@ class Match:
 
 
 @value
+class Used:
+    """What one of a cascade's models was asked to read and to write, as its answer says. Both are paid for."""
+
+    model: str
+    input_tokens: int  # those from a provider's prompt cache among them
+    output_tokens: int
+    cost: float | None = None  # at the prices that `models` says, in their currency; discounts are not counted
+
+
+@value
 class Notes:
     """What happened to one call. Times are in the unit of their name; None means not known or not applicable."""
 
@@ -62,6 +72,7 @@ class Notes:
     cascade: str = (
         ""  # of a cascade: "first" (the small model's answer passed) or "second"; "" for a hit and without one
     )
+    used: tuple[Used, ...] = ()  # of a cascade: what each model that gave an answer used, the small one first
 
     def as_dict(self) -> dict[str, Any]:
         """The notes as plain values, for logs."""
@@ -103,7 +114,7 @@ def _string(text: str) -> str:
 
 
 # These say all by received-status, or had no time to; the rest are error types of RFC 9209.
-_TOLD = frozenset({"ok", "status", "throttled", "quota", "capacity", "cold", "model_missing", OUTRUN})
+_TOLD = frozenset({"ok", "status", "throttled", "quota", "capacity", "cold", "model_missing", "too_long", OUTRUN})
 
 
 @lru_cache(maxsize=1024)

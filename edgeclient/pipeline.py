@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from . import attempts
 from .attempts import Budget, Trace
 from .cache.flights import Flight
-from .cascading import ask_first
+from .cascading import ask_first, note_use
 from .errors import RouteError
 from .policies import Policies
 from .pops.identity import pop_of
 from .recalling import keep, not_cached, recall, recall_alike, recall_stale, tee_of
 from .reporting import notes_of, report_error
 from .routing import cascade
-from .routing.knowledge import news_of
-from .routing.lifecycle import Lifecycle, Stage
+from .routing.knowledge import Named, names_of, news_of
+from .routing.lifecycle import Stage
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
 from .values import ORIGIN, Call, Endpoint, Reply, Route
@@ -36,9 +36,11 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
     """
     began = rt.now()
     if call.model and edge.settings.retired != "ignore":
-        state = edge.models.state(call.model, call.provider, rt.wall())
-        if state.is_news:
-            _mind_end(call, state, edge, rt, began)  # 2 a model that ends
+        if call.first_model or edge.renamed:
+            for name in names_of(call, edge.renamed):
+                _mind_end(call, name, edge, rt, began)
+        elif edge.models.state(call.model, call.provider, rt.wall()).is_news:
+            _mind_end(call, Named(call.model, call.provider), edge, rt, began)  # 2 a model that ends
     reply = await recall(call, edge, rt, began)  # 3 exact cache
     if reply is not None:
         return reply
@@ -63,16 +65,19 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
             edge.flights.land(flight, stored=stored)
 
 
-def _mind_end(call: Call, state: Lifecycle, edge: Policies, rt: Runtime, began: float) -> None:
+def _mind_end(call: Call, name: Named, edge: Policies, rt: Runtime, began: float) -> None:
     """Say that a model has ended or will soon, as the settings want it said. It is never swapped here."""
+    state = edge.models.state(name.model, name.provider, rt.wall())
+    if not state.is_news:
+        return
     over = state.stage is Stage.RETIRED
     if call.retry == 0:
         edge.telemetry.count("retired models" if over else "ending models")
-    news = news_of(call.model, state)
+    news = news_of(name.model, state, name.setting)
     if over and edge.settings.retired == "raise":
         report_error(call, edge, Trace(), rt, began, RouteError.__name__)
         raise RouteError(f"{news}, or set retired='warn' to send it all the same")
-    edge.telemetry.advise(call.model, news)
+    edge.telemetry.advise(f"{name.setting} {name.model}" if name.setting else name.model, news)
 
 
 def _fly(call: Call, edge: Policies) -> tuple[Flight | None, bool]:
@@ -91,6 +96,8 @@ async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float, lookup: 
             leg, reply = await _first(call, edge, rt, trace, deadline)
         if reply is None:
             leg, reply = call, await _send(call, edge, rt, trace, deadline)  # 6 plan and 7 attempts
+            if call.first_model:
+                note_use(call, reply, edge.models, trace)
     except BaseException as error:
         stale = await recall_stale(call, edge, rt, began, trace) if trace.given_up else None
         if stale is not None:
@@ -110,7 +117,8 @@ async def _told(
 ) -> tuple[Reply, bool]:
     """Steps 8 and 9: learn from the answer, keep it, and say what happened. `call` is the leg that was answered."""
     pop = pop_of(reply.headers)
-    edge.selector.answered_at(trace.endpoint, pop, call, rt.now())
+    if edge.selector.answered_at(trace.endpoint, pop, call, rt.now(), reply.rtt_s):
+        rt.replace(reply)
     code = pop.code if pop is not None else ""
     stored = False
     if reply.body is not None:
@@ -131,7 +139,8 @@ def _lists_models(path: str) -> bool:
 
 async def _first(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline: float) -> tuple[Call, Reply | None]:
     """Of a cascade: the small model's question and its answer, if that is good enough."""
-    leg = cascade.first_leg(call)
+    steps = edge.settings.cascade[call.model]
+    leg = cascade.first_leg(call, steps)
     serving = edge.candidates.of(leg.sdk, leg.model, leg.route, leg.residency)
     if ORIGIN in serving:
         serving = tuple([endpoint for endpoint in serving if endpoint is not ORIGIN])
@@ -140,9 +149,8 @@ async def _first(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline
     await attempts.look(candidates, edge.selector, edge.first_look, rt)
     budget = _budget(edge, 1, deadline)
     budget.goes_on = True
-    steps = edge.settings.cascade[call.model]
     trace.first_model = leg.model
-    reply = await ask_first(leg, steps, candidates, edge.selector, budget, rt, trace, edge.telemetry)
+    reply = await ask_first(leg, steps, candidates, edge.selector, budget, rt, trace, edge.models, edge.telemetry)
     trace.first_model = ""
     return leg, reply
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .pops.wake import Wake
 from .routing import routes
-from .routing.knowledge import Knowledge
+from .routing.knowledge import Knowledge, Named, renamed
 from .telemetry.events import Telemetry
 from .values import Endpoint
 
@@ -43,10 +44,12 @@ class Policies:
     wake: Wake = field(default_factory=Wake)
     candidates: routes.Candidates = field(init=False)
     models: Knowledge = field(init=False)
+    renamed: Mapping[str, tuple[Named, ...]] = field(init=False)
     routes: routes.Rules = field(init=False)
 
     def __post_init__(self) -> None:
         said = self.settings
         self.models = Knowledge(said.models)
+        self.renamed = renamed(self.endpoints)
         self.routes = routes.Rules(said.routes, self.models)
         self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)

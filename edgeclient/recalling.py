@@ -12,12 +12,13 @@ from .attempts import Trace
 from .cache import policy, upstream
 from .cache.tee import Tee
 from .dialects.texts import TEXTS
+from .judging import broken_by
 from .noting import Match, Notes
 from .policies import Policies
 from .reporting import notes_of
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import ORIGIN, Call, Endpoint, Entry, Failure, Outcome, Reply
+from .values import ORIGIN, Call, Endpoint, Entry, Outcome, Reply
 
 if TYPE_CHECKING:
     from .cache.semantic import Lookup
@@ -194,10 +195,10 @@ def tee_of(
     def on_end(body: bytes | None, error: BaseException | None) -> None:
         if error is not None:
             edge.telemetry.count("broken streams")
-            if endpoint is not ORIGIN or not call.keeps_origin:
+            failure = broken_by(error)
+            if failure is not None and (endpoint is not ORIGIN or not call.keeps_origin):
                 now = rt.now()
-                broke = Outcome(endpoint, Failure.TERMINATED, reply.status, took_s=now - head_at)
-                edge.selector.record(broke, now)
+                edge.selector.record(Outcome(endpoint, failure, reply.status, took_s=now - head_at), now)
         if body is None or not keeps or edge.store is None:
             return
         try:
@@ -209,4 +210,7 @@ def tee_of(
         except Exception as problem:
             edge.telemetry.mishap("cache save", problem)
 
-    return Tee(on_end, closing=call.dialect.closing if call.streamed else b"", limit=_TEE_LIMIT if keeps else 0)
+    closing, failing = (call.dialect.closing, call.dialect.failing) if call.streamed else (b"", None)
+    if endpoint is ORIGIN:
+        failing = None
+    return Tee(on_end, closing=closing, limit=_TEE_LIMIT if keeps else 0, failing=failing)

@@ -49,6 +49,7 @@ def notes_of(
         model=call.model,
         asked_model=call.asked_model,
         cascade=leg,
+        used=tuple(trace.used),
     )
 
 

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import date
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ from .values import ORIGIN, Route
 from .values import Endpoint as Resolved
 
 T = TypeVar("T")
+
+_KEPT_WARM = 3  # the nearest endpoint, and the two next ones
 
 _strict = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
@@ -175,7 +178,8 @@ class Model:
 
     `kind`: "small" (runs at a PoP) or "foundation"; `family`: the model that it is, in any spelling that the catalogue
     knows; `context`: its length in tokens; `ends`: the first day on which it is no longer served, as in "2027-01-31", and
-    `replacement`: what to ask for then.
+    `replacement`: what to ask for then; `input_per_mtok`, `output_per_mtok`: your prices of a million tokens, for
+    `notes.used`.
     """
 
     kind: Literal["small", "foundation"] | None = None
@@ -183,6 +187,8 @@ class Model:
     context: int | None = Field(default=None, gt=0)
     ends: Day | None = None
     replacement: str = ""
+    input_per_mtok: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    output_per_mtok: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 def _pattern(said: str) -> str:
@@ -202,8 +208,11 @@ class Cascade:
     """A small model that is asked first, and the checks that its answer has to pass to stand for the model asked for.
 
     `first`: the small model, which an endpoint has to serve; `min_chars`, `max_chars`: of the answer's text; `matches`: a
-    regular expression that is found in it (`^...$` for all of it); `json`: the text is JSON; `check`: a function that gets
-    the text and returns whether it will do. At least one check has to be said, and all that are said have to pass.
+    regular expression that is found in it (`^...$` for all of it); `json`: the text is JSON; `schema`: the text is JSON of
+    the schema that the call asks for (needs the package jsonschema; a call that asks for a schema goes straight to the model
+    asked for without it); `min_logprob`: of the answer's tokens, in the mean (0 is certain; chat completions only);
+    `check`: a function that gets the text and returns whether it will do. At least one check has to be said, and all that
+    are said have to pass. `within_s`: seconds within which the small model's answer has to come.
     """
 
     first: str = Field(min_length=1)
@@ -211,7 +220,17 @@ class Cascade:
     max_chars: int | None = Field(default=None, ge=1)
     matches: Pattern = ""
     json: bool = False
+    schema: bool = False
+    min_logprob: float | None = Field(default=None, le=0, allow_inf_nan=False)
+    within_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     check: Callable[[str], object] | None = None
+
+
+def _so_many(said: object) -> object:
+    """A number of endpoints, or whether any."""
+    if isinstance(said, str):
+        said = {"on": True, "true": True, "off": False, "false": False}.get(said.lower(), said)
+    return {True: _KEPT_WARM, False: 0}[said] if isinstance(said, bool) else said
 
 
 @dataclass(frozen=True, config=_strict)
@@ -229,6 +248,7 @@ class Settings:
     cascade: dict[str, Cascade] = field(default_factory=dict)
     retired: Literal["warn", "raise", "ignore"] = "warn"
     models: dict[str, Model] = field(default_factory=dict)
+    rank: Literal["path", "answer"] = "path"
     rtt_source: Literal["auto", "kernel", "connect", "http"] = "auto"
     probe: bool = True
     remember: bool | None = None
@@ -241,6 +261,7 @@ class Settings:
     watchdog: bool = False
     flight_wait_s: float = Field(default=10.0, ge=0)
     keepalive_s: float = Field(default=300.0, ge=0)
+    keep_warm: Annotated[int, BeforeValidator(_so_many)] = Field(default=0, ge=0, le=10)
     notes: bool = False
 
     @property
@@ -263,6 +284,8 @@ SETTINGS: dict[str, str] = {
     "answer will do: a table/`Cascade(...)`",
     "retired": 'what becomes of a call for a model that has ended: "warn" (one line in the log), "raise", or "ignore"',
     "models": "name of a model -> what you say about it, a table: kind, family, context, ends, replacement",
+    "rank": 'what is nearest: "path" (the round trip), or "answer" (for models at the endpoint: also how long they usually '
+    "take there, compared between products, and between this machine and others)",
     "rtt_source": '"auto" (kernel, else connect), "kernel", "connect" or "http"',
     "probe": "whether endpoints that traffic does not measure are probed (never by a model call)",
     "remember": "keep round-trip times for the next process, in a file in the user's cache directory; by default on, but "
@@ -278,6 +301,8 @@ SETTINGS: dict[str, str] = {
     "watchdog": "end connections within a few round trips when their bytes stay unacknowledged (a thread watches them)",
     "flight_wait_s": "longest wait for the same call of another caller, seconds",
     "keepalive_s": "how long idle connections are kept, seconds (the HTTP libraries' default is 5)",
+    "keep_warm": "so many of the nearest endpoints to which each client keeps an open connection, 0 to 10, by an unpaid GET "
+    "every 45 seconds until ten minutes after its last call (a thread, or a task, sends it); `True` is 3",
     "notes": "send every call through the pipeline, so that it has notes, even when nothing else is set",
 }
 """Every setting, in the order of the reference page."""
@@ -479,8 +504,13 @@ def _check_cascade(asked: str, said: Cascade, settings: Settings, endpoints: Seq
         raise SettingsError(
             f"{where}: {asked} is an alias, which is followed first; say cascade.{settings.aliases[asked]} instead"
         )
-    if not (said.min_chars or said.max_chars or said.matches or said.json or said.check):
-        raise SettingsError(f"{where} says no check; set min_chars, max_chars, matches, json or check")
+    checks = (said.min_chars, said.max_chars, said.matches, said.json, said.schema, said.check)
+    if not any(checks) and said.min_logprob is None:
+        raise SettingsError(
+            f"{where} says no check; set min_chars, max_chars, matches, json, schema, min_logprob or check"
+        )
+    if said.schema and find_spec("jsonschema") is None:
+        raise SettingsError(f"{where}.schema needs the package jsonschema; install edgeclient[schema], or drop it")
     if said.max_chars is not None and said.min_chars > said.max_chars:
         raise SettingsError(f"{where}: min_chars is {said.min_chars} and max_chars {said.max_chars}; nothing has both")
     if said.check is not None and _is_async(said.check):

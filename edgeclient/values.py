@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -94,6 +95,10 @@ class Dialect(Protocol):
     name: str
     closing: bytes  # stands in the last event of a complete stream; b"" when only the end of the body tells
 
+    @property
+    def failing(self) -> re.Pattern[bytes] | None:
+        """Found where an event of a stream says that the answer broke off; None where there are no such events."""
+
     def storable(self, answer: Json) -> bool:
         """True for a complete, unfiltered, unrefused, non-empty answer."""
 
@@ -160,7 +165,8 @@ class Call:
     asked_model: str = ""  # the model in the request, where an alias or a cascade put another in its place; else ""
     first_model: str = ""  # of a cascade: the small model that is asked before this one; else ""
     question: Question | None = None  # for the semantic cache; None: it is not asked
-    stands_in: bool = False  # this is that first question: the request in hand names the model asked for
+    stands_in: bool = False  # this is that first question: the body here is sent, not that of the request in hand
+    silent_s: float | None = None  # the longest silence before its answer; None: as the caller said
 
 
 class Failure(Enum):
@@ -183,6 +189,7 @@ class Failure(Enum):
     CAPACITY = "capacity"  # nothing free there just now
     COLD = "cold"  # the model is being started
     MODEL_MISSING = "model_missing"  # this endpoint does not have it
+    TOO_LONG = "too_long"  # the request is larger than what it takes there: than the context of the model, mostly
     NOT_AN_ANSWER = "http_response_content_type_error"  # a captive portal, broken JSON, a redirect
     NO_KEY = "proxy_configuration_error"  # the key of this endpoint could not be read
 
@@ -262,6 +269,10 @@ class Product(Protocol):
         """False when the request goes as it is."""
 
     @property
+    def context(self) -> int | None:
+        """Tokens that fit there, where the settings say so."""
+
+    @property
     def seals(self) -> bool:
         """True when it wants headers over the final body."""
 
@@ -275,6 +286,9 @@ class Product(Protocol):
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""
+
+    def status_of(self, reply: Reply) -> int:
+        """The status that an answer has; not what it came with, where a product says errors inside of a 200."""
 
     def meaning(self, reply: Reply, wall_s: float) -> Meaning | None:
         """What an answer means, where that is not what its status says."""

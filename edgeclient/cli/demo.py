@@ -18,7 +18,7 @@ from edgeclient.edge import Edge, Status
 from edgeclient.lab import Lab, LabError, best_mode
 from edgeclient.settings import Endpoint
 
-from . import second_act
+from . import second_act, third_act
 from .asking import WORKERS, Round
 from .figures import Answer, Side, answered_by, comparison, side
 from .picture import Picture, draw_svg
@@ -36,6 +36,7 @@ FIRST_TOKEN_MS = (60.0, 120.0)  # median, 99th percentile
 TOKENS_PER_S = 1500.0
 MODELS = {"openai": "gpt-6-luna", "anthropic": "claude-sonnet-4-6"}
 SECOND_ACT = 6  # questions
+THIRD_ACT = 400
 PER_S = 26.0  # questions asked each second, of either side
 _KEY = "demo-key"  # the lab takes any
 _CREDIT = "Questions: BANKING77, PolyAI, CC BY 4.0."
@@ -93,6 +94,7 @@ def run(options: Options, show: Show) -> int:
         )
         options.out.write_text(draw_svg(picture), "utf-8")
         ways = _second_act(mode, asks, options.out, show)
+        alike = _third_act(options.seed, show)
         facts = {
             "mode": mode,
             "emulated": lab.describe(),
@@ -104,6 +106,7 @@ def run(options: Options, show: Show) -> int:
             "killed": story.killed,
             "killed_at_s": story.killed_at_s,
             "second_act": {way.name: round(way.ms, 1) for way in ways},
+            "third_act": {"asked": alike.asked, **alike.by, "wrong": [list(pair) for pair in alike.wrong]},
             "picture": str(options.out),
             "errors": sorted({a.error for a in (*plain_answers, *edge_answers) if a.error}),
             "took_s": round(time.monotonic() - began, 1),
@@ -170,6 +173,18 @@ def _second_act(mode: str, asks: Sequence[Ask], out: Path, show: Show) -> list[s
     picture.write_text(second_act.draw(ways), "utf-8")
     show.say(f"drawn in {picture}")
     return ways
+
+
+def _third_act(seed: int, show: Show) -> third_act.Outcome:
+    """The semantic cache: how many of the questions it answered, and every mistake."""
+    show.say(
+        f"-- and the semantic cache: {THIRD_ACT} questions in many wordings, some of which differ in one word that matters; "
+        "an emulated model that knows the answers"
+    )
+    found = third_act.run(THIRD_ACT, seed)
+    for line in third_act.lines(found):
+        show.say(line)
+    return found
 
 
 def _kill_half_way(

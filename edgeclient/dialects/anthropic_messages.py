@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from ..values import Json
@@ -25,6 +26,7 @@ class AnthropicMessages:
 
     name = "anthropic_messages"
     closing = b"event: message_stop"
+    failing = re.compile(rb"\nevent: ?error\b")
 
     @sse.total(False)
     def storable(self, answer: Json) -> bool:

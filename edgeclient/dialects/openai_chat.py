@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..values import Json
@@ -16,6 +17,8 @@ class OpenAIChat:
 
     name = "openai_chat"
     closing = b"data: [DONE]"
+    # A member of the chunk itself: what Azure says of its filters ("error": not filtered) is deeper, and no end.
+    failing = re.compile(rb'\ndata: ?\{[^{}\n]*"error":\s*\{')
 
     @sse.total(False)
     def storable(self, answer: Json) -> bool:

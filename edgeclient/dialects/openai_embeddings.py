@@ -10,6 +10,7 @@ class OpenAIEmbeddings:
 
     name = "openai_embeddings"
     closing = b""
+    failing = None
 
     def storable(self, answer: Json) -> bool:
         data = answer.get("data")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..values import Json
@@ -13,6 +14,7 @@ class OpenAIResponses:
 
     name = "openai_responses"
     closing = b""  # no [DONE]: the stream runs to its end, and the SDK reads it to its end
+    failing = re.compile(rb'\n(event: ?|data: ?\{"type":\s*")(response\.failed|error)\b')
 
     @sse.total(False)
     def storable(self, answer: Json) -> bool:

@@ -1,8 +1,9 @@
-"""The texts of whole answers, for those who judge an answer by what it says. Pure."""
+"""What a judge of an answer reads: its texts, how sure the model was of them, its tokens, the schema asked for. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..values import Json
 from . import sse
@@ -29,3 +30,67 @@ TEXTS: dict[str, Callable[[Json], tuple[str, ...]]] = {
     "openai_responses": _of_output,
 }
 """Dialect -> the texts of an answer that is `storable`, one for each choice; () for any other shape."""
+
+
+@sse.total(())
+def sureness(answer: Json) -> tuple[float, ...]:
+    """The mean log probability of the tokens of each choice of a chat completion; () where one does not tell."""
+    return tuple(
+        _mean([float(token["logprob"]) for token in choice["logprobs"]["content"]]) for choice in answer["choices"]
+    )
+
+
+def _mean(values: list[float]) -> float:
+    if not values:
+        raise ValueError("no tokens")
+    return sum(values) / len(values)
+
+
+@sse.total({})
+def without_logprobs(answer: Json) -> dict[str, Any]:
+    """A chat completion as it would be if nobody had asked for log probabilities."""
+    return {**answer, "choices": [{**choice, "logprobs": None} for choice in answer["choices"]]}
+
+
+@sse.total(None)
+def _of_chat(body: Json) -> Json | None:
+    wanted = body["response_format"]
+    schema = wanted["json_schema"]["schema"] if wanted["type"] == "json_schema" else None
+    return schema if isinstance(schema, dict) else None
+
+
+@sse.total(None)
+def _of_messages(body: Json) -> Json | None:
+    wanted = body["output_config"]["format"] if "output_config" in body else body["output_format"]
+    schema = wanted["schema"] if wanted["type"] == "json_schema" else None
+    return schema if isinstance(schema, dict) else None
+
+
+SCHEMAS: dict[str, Callable[[Json], Json | None]] = {"openai_chat": _of_chat, "anthropic_messages": _of_messages}
+"""Dialect -> the JSON schema that a request asks its answer to fit; None where it asks for none."""
+
+
+@sse.total(None)
+def _chat_tokens(answer: Json) -> tuple[int, int] | None:
+    used = answer["usage"]
+    return _count(used["prompt_tokens"]), _count(used["completion_tokens"])
+
+
+@sse.total(None)
+def _message_tokens(answer: Json) -> tuple[int, int] | None:
+    used = answer["usage"]
+    cached = (used.get(f"cache_{what}_input_tokens") or 0 for what in ("creation", "read"))  # not among the others
+    return _count(used["input_tokens"]) + sum(map(_count, cached)), _count(used["output_tokens"])
+
+
+def _count(said: Any) -> int:
+    if not isinstance(said, int) or not 0 <= said < 2**53:
+        raise ValueError("no number of tokens")
+    return said
+
+
+TOKENS: dict[str, Callable[[Json], tuple[int, int] | None]] = {
+    "openai_chat": _chat_tokens,
+    "anthropic_messages": _message_tokens,
+}
+"""Dialect -> the tokens that an answer says were read and written; None where it does not say."""

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
-from ..pops.prober import Prober
+from ..pops.prober import Prober, RttSource
 from ..runtime.protocol import AttemptFailed
 from ..values import ORIGIN, Call, Endpoint, Failure
-from . import families, sockets
+from . import families, pools, sockets
+from .opening import AsyncOpening, Opening
+
+Watching = type[Opening] | type[AsyncOpening]
+
+
+class Warms(Protocol):
+    """Is told where calls go, to keep connections there warm."""
+
+    def used(self, way: Any, native: Any, call: Call, endpoint: Endpoint) -> None: ...
+
+    def forget(self, way: Any) -> None: ...
 
 
 @dataclass(slots=True)
@@ -21,26 +32,49 @@ class Door:
     forward: Callable[[Any], Any]  # to the client's own origin, in the client's own way
     dispatch: Callable[[Any], Any]  # to an endpoint: no auth flow, no redirects, no cookies of the origin
     prober: Prober
-    kernel: bool  # whether RTT is read from the kernel
+    rtt_source: RttSource
     way: Any = None  # the HTTP client or the transport under it
+    warmer: Warms | None = None  # where connections are kept warm
 
-    def target(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> tuple[Callable[[Any], Any], Any]:
-        """The function that reaches this endpoint, and the request to give it.
+    def target(
+        self, call: Call, endpoint: Endpoint, connect_s: float | None, watching: Watching
+    ) -> tuple[Callable[[Any], Any], Any, families.Gauge | None]:
+        """The function that reaches this endpoint, the request to give it, and what measures the answer's path.
 
+        `watching`: the trace function of this colour.
         Raises AttemptFailed when the endpoint's key cannot be read: that costs the endpoint this call, not the caller.
         """
         if endpoint is ORIGIN:
-            return self.forward, self.native
+            return self.forward, *self._gauged(self.native, watching)
         try:
             aimed = families.aim(self.native, endpoint, call, connect_s=connect_s)
         except Exception as error:
             why = f"the key of endpoint {endpoint.name!r} could not be used: {error!r}"
             raise AttemptFailed(Failure.NO_KEY, families.native_error(self.native, "ConnectError", why)) from error
-        return self.dispatch, aimed
+        if getattr(self.way, "_edge_given_up", None):
+            pools.expire(self.way)
+        if self.warmer is not None:
+            self.warmer.used(self.way, aimed, call, endpoint)
+        return self.dispatch, *self._gauged(aimed, watching)
 
-    def believes_kernel(self, request: Any) -> bool:
-        """False where an HTTP proxy stands between: the kernel's RTT is the proxy's then."""
-        return self.kernel and not _behind_proxy(request.url.host)
+    def _gauged(self, request: Any, watching: Watching) -> tuple[Any, families.Gauge | None]:
+        """The request, and what will measure its path: the kernel; where it cannot, the request is watched for that."""
+        source = self.rtt_source
+        if source == "http":
+            return request, None
+        proxied = is_proxied(self.way, request.url)
+        if source != "connect" and not proxied and sockets.kernel_tells():
+            return request, sockets.path_rtt
+        if source == "kernel":
+            return request, None
+        request, made = families.watched(request, watching, proxied=proxied)
+        return request, made.read
+
+
+def is_proxied(way: Any, url: Any) -> bool:
+    """True where a proxy stands between: then what the kernel tells is about the way to the proxy."""
+    said = pools.proxied(way, url)
+    return _behind_proxy(url.host) if said is None else said
 
 
 _behind_proxy = cache(sockets.behind_proxy)

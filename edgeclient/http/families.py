@@ -12,22 +12,26 @@ import json
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
-from ..pops.rtt import of_kernel
 from ..routing import caching
 from ..values import UNSAID, Call, Endpoint, Failure, Product, Reply, Request
 from . import bodies, credentials, sockets
-from .streams import AsyncBackend, Backend
-from .watchdog import Watchdog
+
+T = TypeVar("T")
 
 _LONG = 64 * 2**10  # bytes of a request by which the speed of its path can be told
+_UNPAID_S = 2.0  # the longest wait for each step of a request that nobody waits for
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
+
+
+Gauge = Callable[[Any], "float | None"]  # a response -> the round-trip time of its path in seconds, where it tells
 
 
 def family_of(native: Any) -> Any:
@@ -165,10 +169,12 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
         lines[0] = (lines[0][0], b"host", host)
     else:
         aimed.headers["host"] = host.decode("ascii")
-    if connect_s is not None:
+    if connect_s is not None or call.silent_s is not None:
         timeout = dict(native.extensions.get("timeout") or {})
-        said_s = timeout.get("connect")
-        timeout["connect"] = connect_s if said_s is None else min(said_s, connect_s)
+        for what, longest_s in (("connect", connect_s), ("read", call.silent_s)):
+            if longest_s is not None:
+                said_s = timeout.get(what)
+                timeout[what] = longest_s if said_s is None else min(said_s, longest_s)
         aimed.extensions = {**native.extensions, "timeout": timeout}
     for name, value in endpoint.headers.items():
         aimed.headers[name] = credentials.filled_in(value)
@@ -179,7 +185,9 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
     there = endpoint.name_there(call.model, call.sdk)
     if product is not None and product.shapes(call) and call.dialect is not None:
         aimed = _shaped(aimed, product, call, there or call.model)
-    elif there not in (None, call.model) or call.stands_in:
+    elif call.stands_in:
+        aimed = _with_body(aimed, {**call.body, "model": there or call.model})
+    elif there not in (None, call.model):
         aimed = renamed(aimed, there or call.model)
     if product is not None and product.seals:
         for name, value in product.seal(aimed.content).items():
@@ -190,7 +198,7 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
 def _shaped(aimed: Any, product: Product, call: Call, model: str) -> Any:
     """The request as a product wants it."""
     had = json.loads(aimed.content)
-    body = {**had, "model": model}
+    body = {**(call.body if call.stands_in else had), "model": model}
     for name, value in product.shape(call, body).items():
         aimed.headers[name] = value
     return aimed if body == had else _with_body(aimed, body)
@@ -300,14 +308,16 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def to_reply(native: Any, *, live: bool, kernel: bool, sent: int = 0) -> Reply:
-    """A response as the pipeline sees it; its body is read unless it goes out live. `sent`: bytes of the request."""
-    rtt = sockets.of_response(native, sockets.kernel_rtt) if kernel else None
+def to_reply(native: Any, *, live: bool, gauge: Gauge | None, sent: int = 0) -> Reply:
+    """A response as the pipeline sees it; its body is read unless it goes out live.
+
+    `gauge`: measures the path that it came on; `sent`: bytes of the request.
+    """
     reply = Reply(native.status_code, native.headers.raw, None if live else native.content, native)
     reply.cold = sockets.is_new(native)
-    if rtt is not None:
-        reply.rtt_s = of_kernel(*rtt)
-        if sent >= _LONG:
+    if gauge is not None:
+        reply.rtt_s = gauge(native)
+        if gauge is sockets.path_rtt and sent >= _LONG:
             reply.upload_bytes_s = sockets.of_response(native, sockets.upload_bytes_s)
     if live and "content-encoding" in native.headers:
         family, headers = family_of(native), native.headers
@@ -388,39 +398,20 @@ def through(client: Any, wrap: Callable[[Any], Any]) -> Any:
     return client
 
 
-def keep_alive(client: Any, seconds: float, options: Sequence[Any] = (), watchdog: Watchdog | None = None) -> bool:
-    """Prepare a client that the SDK made: keep its idle connections longer than 5 s, end those whose path is dead.
-
-    False when it has no such pool. The pool has no public way to say so after it was made, and making another client would
-    cost a second TLS context.
-    """
-    found = False
-    for transport in [getattr(client, "_transport", None), *(getattr(client, "_mounts", None) or {}).values()]:
-        pool: Any = getattr(transport, "_pool", None)
-        if hasattr(pool, "_keepalive_expiry"):
-            pool._keepalive_expiry = seconds
-            _end_dead_paths(transport, pool, options, watchdog)
-            found = True
-    if found:
-        client._edge_early_s = getattr(client._transport, "_edge_early_s", 0.0)
-    return found
+def unpaid(family: Any, way: Any, base: str, path: str) -> tuple[Any, Any]:
+    """The transport by which a client (or itself) reaches a base URL, and a GET of a path of its host, without a key."""
+    parts = urlsplit(base)
+    url = family.URL(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}")
+    headers = {"user-agent": "edgeclient-probe", "accept-encoding": "identity"}
+    timeout = dict.fromkeys(("connect", "read", "write", "pool"), _UNPAID_S)
+    choose = getattr(way, "_transport_for_url", None)
+    request = family.Request("GET", url, headers=headers, extensions={"timeout": timeout})
+    return way if choose is None else choose(url), request
 
 
-def _end_dead_paths(transport: Any, pool: Any, options: Sequence[Any], watchdog: Watchdog | None) -> None:
-    """A pool's sockets get the options that they have not, and the watchdog where there is one."""
-    alone = not getattr(pool, "_http2", True)
-    if options and getattr(pool, "_uds", None) is None and hasattr(pool, "_socket_options"):
-        pool._socket_options = sockets.merged(pool._socket_options, options)
-        # Over HTTP/2 the unacknowledged bytes may be of another request.
-        transport._edge_early_s = sockets.first_probe_failure_s(pool._socket_options) if alone else 0.0
-    if watchdog is not None and hasattr(pool, "_network_backend"):
-        kind = AsyncBackend if hasattr(transport, "handle_async_request") else Backend
-        pool._network_backend = kind(pool._network_backend, watchdog, alone)
-
-
-def early_s(way: Any) -> float:
-    """How young a connection's timeout must be to mean that the request was not acknowledged; 0 when that is not known.
-
-    `way`: the HTTP client, or the transport, that the request was sent with.
-    """
-    return float(getattr(way, "_edge_early_s", 0.0))
+def watched(native: Any, watching: Callable[..., T], *, proxied: bool) -> tuple[Any, T]:
+    """A copy of the request with another `trace` function, made of the one that it had, and that function."""
+    made = watching(native.extensions.get("trace"), proxied=proxied)
+    copied = _copied(native)
+    copied.extensions = {**native.extensions, "trace": made}
+    return copied, made

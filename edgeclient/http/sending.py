@@ -10,13 +10,13 @@ from .. import pipeline
 from ..classifying import classify
 from ..errors import EdgeError, RouteError
 from ..policies import Policies
-from ..pops.prober import Prober
+from ..pops.prober import Prober, RttSource
 from ..runtime.protocol import run_sync
 from ..runtime.tasks import TaskRuntime
 from ..runtime.threads import ThreadRuntime
 from ..values import Call
 from . import families, playing, taping
-from .doors import Door
+from .doors import Door, Warms
 
 _SDK_ERRORS = {"openai": "OpenAIError", "anthropic": "AnthropicError"}
 DEFAULT_ORIGINS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
@@ -37,7 +37,10 @@ class ActiveEdge(Protocol):
         """Request headers that are words for us and go no further."""
 
     @property
-    def reads_kernel(self) -> bool: ...
+    def rtt_source(self) -> RttSource: ...
+
+    @property
+    def warmer(self) -> Warms | None: ...
 
 
 def open_door(
@@ -60,7 +63,7 @@ def open_door(
     dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
     native = families.renamed(request, call.model) if call.asked_model else request
     native = families.without(native, seen, edge.taken_out)
-    return call, Door(native, forward, dispatch, edge.prober, edge.reads_kernel, http_client)
+    return call, Door(native, forward, dispatch, edge.prober, edge.rtt_source, http_client, edge.warmer)
 
 
 def _base(client: Any, sdk: str) -> families.Base:

@@ -1,4 +1,4 @@
-"""What the kernel knows of live connections, and the options that connections get. Opens a socket only to try options."""
+"""What the kernel knows of live connections, and the options that they get. Opens sockets only to see what works."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from ..pops.rtt import of_kernel
 
 T = TypeVar("T")
 
@@ -70,6 +72,24 @@ def kernel_rtt(sock: Any) -> tuple[float, float] | None:
     return smoothed * 1e-6, minimum * 1e-6
 
 
+def path_rtt(native: Any) -> float | None:
+    """The round-trip time, now, of the connection that a response came on, as the kernel has it."""
+    said = of_response(native, kernel_rtt)
+    return of_kernel(*said) if said is not None else None
+
+
+@functools.cache
+def kernel_tells() -> bool:
+    """True where the kernel tells round-trip times at all: it is asked once, about a connection from here to here."""
+    if _TCP_INFO is None:
+        return False
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as far, socket.create_connection(far.getsockname(), 1.0) as near:
+            return kernel_rtt(near) is not None
+    except OSError:  # a sandbox without a loopback
+        return False
+
+
 def upload_bytes_s(sock: Any) -> float | None:
     """How fast a connection last delivered what was sent, in bytes a second; None where the kernel does not tell."""
     info = _tcp_info(sock, _DELIVERY_RATE + 8)
@@ -103,19 +123,24 @@ def is_new(native: Any) -> bool:
 def dead_path_options(seconds: float) -> tuple[Option, ...]:
     """Socket options by which the kernel ends a connection whose path is dead, as far as this platform has them.
 
-    Unacknowledged bytes end it after `seconds`; keep-alive probes find a path that dies while the far end is at work.
+    Unacknowledged bytes end it after `seconds`. Where no option says so, keep-alive probes find the dead path while the far
+    end is at work, after 15 seconds without an answer. Not both: with `TCP_USER_TIMEOUT` Linux ends a connection at its first
+    lost probe (`tcp_keepalive_timer`), and with it a long answer that would have survived the gap.
     """
     idle = next((n for n in ("TCP_KEEPIDLE", "TCP_KEEPALIVE") if hasattr(socket, n)), "")  # macOS has the latter
-    wanted = (
-        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", max(1, round(seconds * 1e3))),
+    kept_alive = (
         (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
-        (socket.IPPROTO_TCP, idle, math.ceil(seconds)),
-        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 1),
-        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+        (socket.IPPROTO_TCP, idle, 5),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 2),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 5),
     )
-    named = [(level, getattr(socket, name), value) for level, name, value in wanted if hasattr(socket, name)]
     with socket.socket() as trial:
-        return tuple(option for option in named if _takes(trial, option))
+        for wanted in (((socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", max(1, round(seconds * 1e3))),), kept_alive):
+            named = [(level, getattr(socket, name), value) for level, name, value in wanted if hasattr(socket, name)]
+            taken = tuple(option for option in named if _takes(trial, option))
+            if taken:
+                return taken
+    return ()
 
 
 def _takes(sock: socket.socket, option: Option) -> bool:
@@ -136,12 +161,14 @@ def merged(had: Iterable[Any] | None, ours: Sequence[Option]) -> list[Any]:
 def first_probe_failure_s(options: Iterable[Any]) -> float:
     """How soon after the last acknowledgement keep-alive probes can end a connection with these options, in seconds.
 
-    A connection that times out sooner had unacknowledged bytes: the kernel sends no probes while it has. 0 where that is
-    not known (it holds for Linux, RFC 5482 and `tcp_keepalive_timer`).
+    A connection that times out sooner had unacknowledged bytes: the kernel sends no probes while it has. Infinite where it
+    sends none at all, 0 where that is not known (it holds for Linux, RFC 5482 and `tcp_keepalive_timer`).
     """
     said = {tuple(option[:2]): option[2] for option in options}
     if (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None)) not in said:
         return 0.0
+    if not said.get((socket.SOL_SOCKET, socket.SO_KEEPALIVE)):
+        return math.inf
     idle, pause = (said.get((socket.IPPROTO_TCP, name), 0) for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL))
     return float(idle + pause)
 

@@ -33,7 +33,12 @@ class _Wrapped:
         call = classify(seen, self._edge.policies)
         native = families.renamed(request, call.model) if call.asked_model else request
         native = families.without(native, seen, self._edge.taken_out)
-        return call, Door(native, forward, forward, self._edge.prober, self._edge.reads_kernel, self._inner)
+        edge = self._edge
+        return call, Door(native, forward, forward, edge.prober, edge.rtt_source, self._inner, edge.warmer)
+
+    def _closing(self) -> None:
+        if self._edge.active and self._edge.warmer is not None:
+            self._edge.warmer.forget(self._inner)
 
 
 class SyncTransport(_Wrapped, families.SyncBase):
@@ -55,6 +60,7 @@ class SyncTransport(_Wrapped, families.SyncBase):
         return families.whole(native) if native.is_closed else native
 
     def close(self) -> None:
+        self._closing()
         self._inner.close()
 
     def __enter__(self) -> Any:
@@ -62,6 +68,7 @@ class SyncTransport(_Wrapped, families.SyncBase):
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self._closing()
         self._inner.__exit__(*error)
 
 
@@ -84,6 +91,7 @@ class AsyncTransport(_Wrapped, families.AsyncBase):
         return families.whole(native) if native.is_closed else native
 
     async def aclose(self) -> None:
+        self._closing()
         await self._inner.aclose()
 
     async def __aenter__(self) -> Any:
@@ -91,4 +99,5 @@ class AsyncTransport(_Wrapped, families.AsyncBase):
         return self
 
     async def __aexit__(self, *error: Any) -> None:
+        self._closing()
         await self._inner.__aexit__(*error)

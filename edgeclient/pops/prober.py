@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ..values import Endpoint
 from .identity import Pop, pop_of
+from .ip_versions import IPV4, IPV6, IpVersions
 from .rtt import of_kernel
 
 RttSource = Literal["auto", "kernel", "connect", "http"]
@@ -24,6 +25,7 @@ KernelRtt = Callable[[socket.socket], "tuple[float, float] | None"]
 
 _TRIES = 3  # the minimum of three: the first one may meet a cold cache or a busy core
 _AGAIN = 1  # to renew what is known: it joins the last samples
+_TRIES_EACH = 2  # of each IP version
 _TIMEOUT_S = 2.0
 _HEADERS = {"user-agent": "edgeclient-probe"}
 
@@ -31,8 +33,8 @@ _HEADERS = {"user-agent": "edgeclient-probe"}
 class Prober:
     """Probes endpoints in the background, at most one round at a time."""
 
-    def __init__(self, source: RttSource, kernel_rtt: KernelRtt) -> None:
-        self._source, self._kernel_rtt = source, kernel_rtt
+    def __init__(self, source: RttSource, kernel_rtt: KernelRtt, versions: IpVersions | None = None) -> None:
+        self._source, self._kernel_rtt, self._versions = source, kernel_rtt, versions
         self._running = threading.Lock()
         self._known: set[str] = set()  # endpoints that a probe has reached
 
@@ -84,6 +86,31 @@ class Prober:
                 learn(endpoint, more_s, time.monotonic() - began)
         if rtts_s:
             self._known.add(endpoint.name)
+            if self._versions is not None and self._source != "http":
+                self._compare(endpoint, self._versions)
+
+    def _compare(self, endpoint: Endpoint, versions: IpVersions) -> None:
+        """Measure the endpoint's host by both IP versions, where it has both and its turn has come."""
+        parts = urlsplit(endpoint.address())
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        if not versions.take_turn(host, time.monotonic()):
+            return
+        try:
+            found = [info[0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        except (OSError, ValueError):
+            return
+        if socket.AF_INET in found and socket.AF_INET6 in found:
+            ipv4_s, ipv6_s = (self._by(family, host, port) for family in (socket.AF_INET, socket.AF_INET6))
+            versions.learn(host, IPV6 if found[0] == socket.AF_INET6 else IPV4, ipv4_s, ipv6_s)
+
+    def _by(self, family: socket.AddressFamily, host: str, port: int) -> list[float]:
+        found: list[float] = []
+        try:
+            while len(found) < _TRIES_EACH:
+                found.append(self._connect(host, port, family))
+        except (OSError, ValueError):
+            pass
+        return found
 
     def measure(self, endpoint: Endpoint, tries: int = _TRIES) -> list[float]:
         """Round-trip times of one endpoint in seconds, now; empty when it cannot be reached. Blocks."""
@@ -111,9 +138,10 @@ class Prober:
         except (OSError, http.client.HTTPException, ValueError):
             return None
 
-    def _connect(self, host: str, port: int) -> float:
+    def _connect(self, host: str, port: int, version: int = socket.AF_UNSPEC) -> float:
         """The RTT of the first address that answers."""
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [info for info in found if version in (socket.AF_UNSPEC, info[0])]
         for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
             with socket.socket(family, kind, protocol) as sock:
                 sock.settimeout(_TIMEOUT_S)

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 _SAMPLES = 3  # the minimum of the last three follows a change within five calls and shrugs off a single slow one
 _SLACK_S = 0.005  # delayed acknowledgements lift the smoothed figure by up to this much
+HYSTERESIS_S, HYSTERESIS = 0.005, 0.10
 _ABSURD_S = 60.0  # no path takes a minute: a clock jumped, or a unit is wrong
 
 
 def of_kernel(smoothed_s: float, minimum_s: float) -> float:
     """The path's RTT now: the kernel's minimum while the path is quiet, its smoothed figure once the two part."""
     return minimum_s if smoothed_s <= 1.5 * minimum_s + _SLACK_S else smoothed_s
+
+
+def margin(cost_s: float) -> float:
+    """By how much another has to be better than the first one at this cost."""
+    return max(HYSTERESIS_S, HYSTERESIS * cost_s)
 
 
 def is_possible(rtt_s: float) -> bool:
@@ -39,6 +45,10 @@ class RttWindow:
         self._samples = (*self._samples[1 - _SAMPLES :], rtt_s)
         self._estimate = min(self._samples)
         self.last_at, self.last_s = now, rtt_s
+
+    def restart(self, rtt_s: float) -> None:
+        """Forget the samples before this last one: they are of another path."""
+        self._samples, self._estimate = (rtt_s,), rtt_s
 
     def estimate(self) -> float | None:
         """The smallest of the last samples; None before the first."""

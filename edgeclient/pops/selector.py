@@ -18,9 +18,9 @@ from ..values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 from .affinity import worth_s
 from .health import State
 from .identity import Pop
-from .rtt import RttWindow, is_possible
+from .rtt import HYSTERESIS, HYSTERESIS_S, RttWindow, is_possible, margin
 from .suiting import LONG_UPLOAD, Suiting
-from .track import HYSTERESIS, HYSTERESIS_S, EndpointStatus, Track, margin
+from .track import EndpointStatus, Track
 
 _COLD = 0.25  # of the RTT: opening a connection costs two or three of them, once
 _OPENING = 3  # round trips to the answer on a new connection: TCP and TLS 1.3 take one each
@@ -52,7 +52,9 @@ class _Order:
 class Selector:
     """State and rules of the choice between endpoints. Thread-safe; never raises, never leaves a candidate out."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], rng: random.Random, *, probing: bool = True) -> None:
+    def __init__(
+        self, endpoints: Sequence[Endpoint], rng: random.Random, *, probing: bool = True, by_answer: bool = False
+    ) -> None:
         self._endpoints = tuple(endpoints)
         self._tracks = {endpoint.name: Track() for endpoint in endpoints}
         self._rng = rng
@@ -62,7 +64,7 @@ class Selector:
         self._version = 0  # of everything that orders rest on
         self._nothing_due_until = 0.0
         self._weighted = any(endpoint.weight != 1.0 for endpoint in endpoints)
-        self._suiting = Suiting(self._track, rng)
+        self._suiting = Suiting(self._track, rng, by_answer=by_answer)
         self._lock = threading.Lock()
 
     def plan(
@@ -262,16 +264,25 @@ class Selector:
         track.throttled_until = max(track.throttled_until, now + pause_s)
         self._version += 1
 
-    def answered_at(self, endpoint: Endpoint, pop: Pop | None, call: Call, now: float) -> None:
-        """Remember the site that answered, and where the conversation is. A refusal is that of a site, not of an endpoint."""
-        track = self._track(endpoint)
+    def answered_at(
+        self, endpoint: Endpoint, pop: Pop | None, call: Call, now: float, rtt_s: float | None = None
+    ) -> bool:
+        """Remember the site that answered, and where the conversation is. A refusal is that of a site, not of an endpoint.
+
+        True when the connection that the answer came on, `rtt_s` long, leads to a farther site than the one before.
+        """
+        track, farther = self._track(endpoint), False
         if pop is not None and pop is not track.pop:
-            if track.pop is not None and pop.code != track.pop.code:
+            if track.pop is not None and pop.code != track.pop.code and endpoint is not ORIGIN:  # it is of many clients
                 track.refuses.clear()
+                with self._lock:
+                    farther = track.answers_from(pop, rtt_s, now)
+                    self._version += 1
             track.pop = pop
         if worth_s(call.size):
             with self._lock:
                 self._suiting.answered(endpoint, call, now)
+        return farther
 
     def lost(self, candidates: Sequence[Endpoint]) -> bool:
         """True when nothing is known of any of these, so that their order is a guess."""
@@ -312,6 +323,21 @@ class Selector:
                 track.health.reached(now - took_s, now)
             else:
                 track.health.failed(Failure.CONNECT, now - took_s, now, self._rng)
+
+    def nearest(self, candidates: Sequence[Endpoint], now: float) -> list[Endpoint]:
+        """Those of the candidates that calls could go to now, the nearest first. Changes nothing."""
+        with self._lock:
+            ranked = sorted((self._rank(e, n, now), n) for n, e in enumerate(candidates) if not self._on_trial(e, now))
+            return [candidates[n] for rank, n in ranked if rank[0] < 3]
+
+    def warmed(self, endpoint: Endpoint, rtt_s: float | None, now: float) -> None:
+        """A request that is no call has been answered: the connection is warm, and it may have been measured."""
+        with self._lock:
+            track = self._track(endpoint)
+            track.answered_at = now
+            if rtt_s is not None:
+                track.rtt.add(rtt_s, now)
+                self._version += 1 if track.moved() else 0
 
     def status(self, now: float) -> tuple[EndpointStatus, ...]:
         """What is known of each endpoint, in the configured order."""

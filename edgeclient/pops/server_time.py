@@ -88,6 +88,11 @@ class ServerTime:
                 self.until = now + self._penalty_s
             self.cost_s = max(0.0, statistics.median(self._excess))
 
+    def seen(self, model: str, streamed: bool) -> int:
+        """How many answers it has learned from."""
+        mode = self._modes.get((model, streamed))
+        return 0 if mode is None else mode.seen
+
     def usual_s(self, model: str, streamed: bool) -> float | None:
         """What half of the answers take less than; None while too little is known."""
         mode = self._modes.get((model, streamed))

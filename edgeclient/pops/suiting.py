@@ -1,4 +1,4 @@
-"""What suits one call better than the order for all: less load, a faster upload, a warm prompt cache, no refusal. Pure.
+"""What suits one call better than the order for all: less load, a quicker model or upload, a warm prompt cache. Pure.
 
 The order is the selector's; here single calls depart from it. The selector holds its lock while this runs.
 """
@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 from ..values import ORIGIN, Call, Endpoint, Route
 from .affinity import Affinity, worth_s
-from .track import HYSTERESIS_S, Track, margin
+from .quickness import Quickness
+from .rtt import HYSTERESIS_S, margin
+from .track import Track
 
 LONG_UPLOAD = 64 * 2**10  # bytes; from here on the time to send them counts
 _LOAD_MEMORY_S = 3.0  # for so long a slow answer of a model at the PoP says that the PoP is busy
@@ -25,8 +27,9 @@ Endpoints = tuple[Endpoint, ...]
 class Suiting:
     """The departures from the order, and what they rest on beside the tracks."""
 
-    def __init__(self, track: Callable[[Endpoint], Track], rng: random.Random) -> None:
+    def __init__(self, track: Callable[[Endpoint], Track], rng: random.Random, *, by_answer: bool = False) -> None:
         self._track, self._rng = track, rng
+        self._quickness = Quickness(track) if by_answer else None
         self._affinity = Affinity()
         self._refusals = False  # some endpoint has refused a model
 
@@ -34,6 +37,8 @@ class Suiting:
         """The endpoints to use and those for when nothing else is left, for this call."""
         if call.route is Route.INFERENCE:
             good = self._awake(self._shared(good, now), call.model, now)
+            if self._quickness is not None:
+                good = self._quickness.order(good, call, now)
         if call.size >= LONG_UPLOAD:
             good = self._by_upload(good, call.size, now)
         if worth_s(call.size):

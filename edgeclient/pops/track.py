@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..values import Endpoint, Failure
 from .cold import Cold
 from .health import Health, State
 from .identity import Pop
-from .rtt import RttWindow
+from .ip_versions import Compared
+from .rtt import RttWindow, margin
 from .server_time import ServerTime
 
-HYSTERESIS_S, HYSTERESIS = 0.005, 0.10
+_HOUR_S, _RE_ROLLS_AN_HOUR = 3600.0, 3
 _UNCHANGED_S, _UNCHANGED = 0.001, 0.02  # an estimate that moves by less does not disturb the order
 
 
@@ -34,6 +35,13 @@ class EndpointStatus:
     last_failure: str = ""  # in the words of `Attempt.outcome`
     last_failure_s: float | None = None  # how long ago
     city: str = ""  # of the PoP, where the code is known
+    ipv4_ms: float | None = None  # of a host that has both versions, when they were last compared
+    ipv6_ms: float | None = None
+    ip: str = ""  # "IPv4" or "IPv6", where new connections had better take it against the system's order
+
+    def by(self, compared: Compared) -> EndpointStatus:
+        """The same with what a comparison of the IP versions said."""
+        return replace(self, ipv4_ms=_ms(compared.ipv4_s), ipv6_ms=_ms(compared.ipv6_s), ip=compared.better)
 
 
 class Track:
@@ -57,6 +65,7 @@ class Track:
         "prior_s",
         "probe_at",
         "ranked_s",
+        "re_rolled_at",
         "refuses",
         "rtt",
         "server",
@@ -83,10 +92,27 @@ class Track:
         self.impatient = 0  # connections in a row that were not waited for long enough, or that lead nowhere
         self.last_failure: Failure | None = None
         self.pop: Pop | None = None
+        self.re_rolled_at: tuple[float, ...] = ()  # when connections were given up because they led to another site
         self.upload_bytes_s: float | None = None  # of the last long request
         self.refuses: dict[
             str, float
         ] = {}  # models that it does not have, or may not serve from where it is, and until when that is believed
+
+    def answers_from(self, pop: Pop, rtt_s: float | None, now: float) -> bool:
+        """Another site answers, `rtt_s` away: True when it is so much farther that a new connection is worth a try.
+
+        Anycast leads each connection to a site by itself. What was learned of a nearer site must not linger, or the endpoint
+        would be preferred for a path that is no more; a nearer one is the smallest sample anyway.
+        """
+        before_s, self.pop = self.rtt.estimate(), pop
+        if rtt_s is None or before_s is None or rtt_s - before_s <= margin(before_s):
+            return False
+        self.rtt.restart(rtt_s)
+        self.re_rolled_at = tuple(at for at in self.re_rolled_at if now - at < _HOUR_S)
+        if len(self.re_rolled_at) >= _RE_ROLLS_AN_HOUR:
+            return False
+        self.re_rolled_at += (now,)
+        return True
 
     def moved(self) -> bool:
         """True when the estimate is not what the kept orders rest on any more."""
@@ -147,11 +173,6 @@ class Track:
         if self.last_failure is None:
             return "a probe failed"
         return f"{self.last_failure.value} {now - self.last_failure_at:.1f} s ago"
-
-
-def margin(cost_s: float) -> float:
-    """By how much another has to be better than the first one at this cost."""
-    return max(HYSTERESIS_S, HYSTERESIS * cost_s)
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -5,10 +5,12 @@ Settings come first, then what the provider itself told (`shutdown_date`), then 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import SettingsError
+from ..values import Call, Endpoint, Route
 from . import families, lifecycle
 from .catalogue import Kind, kind_of
 from .families import Ambiguous, Family
@@ -60,6 +62,13 @@ class Knowledge:
             return (told,)
         return (lifecycle.ends_of(model, provider) if provider else ()) or lifecycle.ends_of(model)
 
+    def cost_of(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
+        """What these tokens cost at the prices of the settings; None where one of the two is not said."""
+        said = self._said.get(model)
+        if said is None or said.input_per_mtok is None or said.output_per_mtok is None:
+            return None
+        return (input_tokens * said.input_per_mtok + output_tokens * said.output_per_mtok) / 1e6
+
     def learn(self, provider: str, answer: bytes) -> None:
         """Take the ends over that a provider's list of models tells. It tells none of most: that takes nothing away."""
         ends = lifecycle.told_by(answer, provider)
@@ -78,8 +87,39 @@ def _family(model: str, name: str) -> Family:
     return found
 
 
-def news_of(model: str, state: Lifecycle) -> str:
-    """One sentence about the end of a name, with what to do: for a log or an error."""
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name of a model that is asked for. `setting`: what says it; "" for the call itself."""
+
+    model: str
+    provider: str = ""  # whose ends count; "" where it is not known
+    setting: str = ""
+
+
+def renamed(endpoints: Sequence[Endpoint]) -> Mapping[str, tuple[Named, ...]]:
+    """By asked-for name: what endpoints are asked for in its place, where their `models` says another name."""
+    found: dict[str, tuple[Named, ...]] = {}
+    for endpoint in endpoints:
+        provider = endpoint.product.name if endpoint.product is not None else ""
+        for asked, there in (endpoint.models or {}).items():
+            if there != asked:
+                said = Named(there, provider, f"endpoints.{endpoint.name}.models.{asked}")
+                found[asked] = (*found.get(asked, ()), said)
+    return found
+
+
+def names_of(call: Call, elsewhere: Mapping[str, tuple[Named, ...]]) -> Iterator[Named]:
+    """All names that a call may come to ask for: its own, the first of its cascade, and those of endpoints (`elsewhere`)."""
+    yield Named(call.model, call.provider)
+    if call.first_model:
+        yield Named(call.first_model, "", f"cascade.{call.model}.first")
+        yield from elsewhere.get(call.first_model, ())
+    if call.route is not Route.DIRECT:
+        yield from elsewhere.get(call.model, ())
+
+
+def news_of(model: str, state: Lifecycle, setting: str = "") -> str:
+    """One sentence about the end of a name, with what to do: for a log or an error. `setting`: what says the name, if any."""
     end = state.end
     assert end is not None
     over = state.stage is Stage.RETIRED
@@ -87,6 +127,10 @@ def news_of(model: str, state: Lifecycle) -> str:
     said = f"{model} {'was retired' if over else 'ends'} {at} {end.provider} on {end.day}"
     if not over:
         said += f", in {state.days_left} day{'s' if state.days_left != 1 else ''}"
+    if setting:
+        return (
+            f"{said} (source: {'; '.join(end.sources)}); {setting} says it: change it to {end.replacement or 'another'}"
+        )
     remedy = f"ask for {end.replacement}" if end.replacement else "ask for another model (none is recommended)"
     new = end.replacement or "..."
     swap = f"or set aliases={{{model!r}: {new!r}}} to have it swapped"

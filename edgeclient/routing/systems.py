@@ -79,6 +79,7 @@ class System:
     lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source; not asked for it
     cannot: Cannot | None = None  # what it does not serve besides
     cache_words: CacheWords | None = None  # headers for its own cache; None: it has none, or none that can be told
+    errors_inside: str = ""  # where it is said that an answer with a 200 may hold an error, with its status as the code
     opaque_cache: bool = False  # has a cache of its own that answers like questions, and cannot be told not to
     sources: tuple[str, ...] = ()
 
@@ -109,6 +110,11 @@ class Bound:
         """What its cache is told."""
         words = self.system.cache_words
         return NONE if words is None or words.member else words.of(said)
+
+    @property
+    def context(self) -> int | None:
+        said = self.options.get("context", "")
+        return int(said) if said.isdecimal() else None
 
     def name_there(self, model: str, sdk: str) -> str | None:
         """What to ask for to get this model; None when it is not served."""
@@ -154,6 +160,18 @@ class Bound:
     def seal(self, content: bytes) -> Mapping[str, str]:
         """Headers over the body as it is sent."""
         return {} if self.system.seal is None else self.system.seal(content, self.options)
+
+    def status_of(self, reply: Reply) -> int:
+        """The status that an answer has: that of the error inside, if there is one and nothing else."""
+        body = reply.body
+        if not self.system.errors_inside or reply.status != 200 or body is None or b'"error"' not in body[:_HEAD]:
+            return reply.status
+        try:
+            said = json.loads(body)
+            code = said["error"]["code"] if not said.get("choices") else None
+        except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+            return reply.status
+        return code if isinstance(code, int) and 400 <= code < 600 else reply.status
 
     def meaning(self, reply: Reply, wall_s: float) -> Meaning | None:
         """What an answer means here, if that is not what its status says."""

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..cache.stores import Store
-from ..http import families
+from ..http import families, pools
 from ..http.doors import Door
-from ..values import Call, Endpoint, Entry
+from ..values import Call, Endpoint, Entry, Reply
 from .protocol import AttemptFailed, Learn
 
 if TYPE_CHECKING:
@@ -58,13 +58,16 @@ class DoorRuntime:
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         return self.door.prober.start(due, learn)
 
+    def replace(self, reply: Reply) -> None:
+        pools.give_up(self.door.way, reply.native)
+
     def broken(self, why: str) -> BaseException:
         return families.native_error(self.door.native, "RemoteProtocolError", why)
 
 
 def meaning(error: Exception, door: Door, began: float) -> Exception:
     """The failed attempt that an exception of the HTTP library means; itself, when it is not about the attempt."""
-    failure = families.failure_of(error, early=time.monotonic() - began < families.early_s(door.way))
+    failure = families.failure_of(error, early=time.monotonic() - began < pools.early_s(door.way))
     return error if failure is None else AttemptFailed(failure, error)
 
 

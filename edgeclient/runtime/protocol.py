@@ -78,6 +78,9 @@ class Runtime(Protocol):
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         """Measure endpoints beside this call; False when that cannot begin now. Never waits, never raises."""
 
+    def replace(self, reply: Reply) -> None:
+        """Have the connection that this reply came on used for no further call. Never waits, never raises."""
+
     def broken(self, why: str) -> BaseException:
         """The HTTP library's own exception for an answer that is none."""
 

@@ -9,6 +9,7 @@ from ..cache.flights import Flight
 from ..cache.stores import Store
 from ..cache.waiting import wait_async
 from ..http import families
+from ..http.opening import AsyncOpening
 from ..values import Call, Endpoint, Entry, Reply
 from .common import DoorRuntime, meaning, wanted_whole
 
@@ -26,7 +27,7 @@ class TaskRuntime(DoorRuntime):
     __slots__ = ()
 
     async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
-        send, request = self.door.target(call, endpoint, connect_s)
+        send, request, gauge = self.door.target(call, endpoint, connect_s, AsyncOpening)
         began = self.now()
         try:
             native = await send(request)
@@ -38,7 +39,7 @@ class TaskRuntime(DoorRuntime):
             if meant is error:
                 raise  # as it is, its cause included
             raise meant from None
-        return families.to_reply(native, live=live, kernel=self.door.believes_kernel(request), sent=call.size)
+        return families.to_reply(native, live=live, gauge=gauge, sent=call.size)
 
     async def first(
         self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float

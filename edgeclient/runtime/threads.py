@@ -15,6 +15,7 @@ from typing import Any
 from ..cache.flights import Flight
 from ..cache.waiting import wait
 from ..http import families
+from ..http.opening import Opening
 from ..values import Call, Endpoint, Reply
 from .common import DoorRuntime, meaning, wanted_whole
 from .protocol import run_sync
@@ -26,7 +27,7 @@ class ThreadRuntime(DoorRuntime):
     __slots__ = ()
 
     async def send(self, call: Call, endpoint: Endpoint, connect_s: float | None) -> Reply:
-        send, request = self.door.target(call, endpoint, connect_s)
+        send, request, gauge = self.door.target(call, endpoint, connect_s, Opening)
         began = self.now()
         try:
             native = send(request)
@@ -38,7 +39,7 @@ class ThreadRuntime(DoorRuntime):
             if meant is error:
                 raise  # as it is, its cause included
             raise meant from None
-        return families.to_reply(native, live=live, kernel=self.door.believes_kernel(request), sent=call.size)
+        return families.to_reply(native, live=live, gauge=gauge, sent=call.size)
 
     async def first(
         self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float

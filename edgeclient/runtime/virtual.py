@@ -174,6 +174,8 @@ class VirtualRuntime:
             self._world.at(self._world.now, self._measure(endpoint, learn))
         return True
 
+    def replace(self, reply: Reply) -> None: ...
+
     def broken(self, why: str) -> BaseException:
         return Lost(why)
 

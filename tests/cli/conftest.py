@@ -15,5 +15,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "TOKENS_PER_S", 20_000.0)
     monkeypatch.setattr(demo, "PER_S", 150.0)
     monkeypatch.setattr(demo, "SECOND_ACT", 2)
+    monkeypatch.setattr(demo, "THIRD_ACT", 60)
     monkeypatch.setattr(second_act, "ORIGIN_MS", 60.0)
     monkeypatch.setattr(second_act, "_MODEL", {"first_token_ms": (60.0, 90.0), "tokens_per_s": 20_000.0})

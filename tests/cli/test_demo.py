@@ -37,6 +37,9 @@ def test_the_demo_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     ways = told["second_act"]
     assert list(ways) == ["edge inference", "edge routing, miss", "edge routing, hit", "direct"]
     assert ways.pop("edge routing, hit") < min(ways.values())
+    alike = told["third_act"]
+    assert sum(alike[how] for how in ("model", "exact", "equal", "semantic")) == alike["asked"] == 60
+    assert alike["equal"] > 5
     assert told["picture"] == str(picture)
     for drawn in (picture, tmp_path / "picture-routes.svg"):
         ET.fromstring(drawn.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Fetches the real edge runtimes that the tests of `edgeclient deploy` run, into `.cache/runtimes/`, once per version.
+"""Fetches the real runtimes that tests of `edgeclient deploy` and of systems run, into `.cache/runtimes/`, once per version.
 
 `python tests/deploy/runtimes.py` is what `./dev test` runs. Nothing is installed into the system and no service is started:
 Debian's nginx is only unpacked. What cannot be had is said, and its tests are skipped (in CI that is a failure).
@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2] / ".cache" / "runtimes"
 WORKERD = "1.20261117.1"
 LAMBDA = "4.2.2"
+LLAMA_CPP = "2026.10.11549"  # of xllamacpp, whose wheels carry llama.cpp's server
 _CPU = {"x86_64": "64", "aarch64": "arm64", "arm64": "arm64", "amd64": "64"}.get(platform.machine().lower(), "64")
 
 
@@ -37,18 +38,22 @@ def awslambdaric() -> Path:
     return ROOT / f"awslambdaric-{LAMBDA}-{sys.implementation.cache_tag}"
 
 
+def xllamacpp() -> Path:
+    """The folder with llama.cpp's server, as a module of Python, if it is there."""
+    return ROOT / f"xllamacpp-{LLAMA_CPP}"
+
+
 def _fetch_awslambdaric() -> None:
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--only-binary",
-        "awslambdaric",
-    ]
-    _run(*pip, "--target", str(awslambdaric()), f"awslambdaric=={LAMBDA}")
+    _pip("awslambdaric", f"awslambdaric=={LAMBDA}", awslambdaric())
+
+
+def _fetch_xllamacpp() -> None:
+    _pip("xllamacpp", f"xllamacpp=={LLAMA_CPP}", xllamacpp())
+
+
+def _pip(name: str, wanted: str, folder: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", name]
+    _run(*pip, "--target", str(folder), wanted)
 
 
 def _fetch_workerd() -> None:
@@ -87,6 +92,7 @@ def main() -> int:
     wanted: list[tuple[str, Callable[[], Path], Callable[[], None]]] = [
         (f"workerd {WORKERD} (by npm)", workerd, _fetch_workerd),
         (f"awslambdaric {LAMBDA} (by pip)", awslambdaric, _fetch_awslambdaric),
+        (f"llama.cpp in xllamacpp {LLAMA_CPP} (by pip, 34 MB)", xllamacpp, _fetch_xllamacpp),
         ("nginx (Debian's package, unpacked)", nginx, _fetch_nginx),
     ]
     for what, where, fetch in wanted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import openai
@@ -39,3 +41,26 @@ def test_a_call_on_a_dead_path_goes_on_at_the_next_pop(watchdog: bool) -> None:
             client.chat.completions.create(**ASKED)
             after = lab.requests()
         assert (after["fra"], after["origin"]) == (before["fra"], before["origin"] + 2)
+
+
+@pytest.mark.usefixtures("tun")
+def test_a_gap_while_the_model_thinks_ends_no_call() -> None:
+    """Two seconds of silence and then a gap of two more: the plain SDK's call survives, and so does ours."""
+    model: dict[str, Any] = {"first_token_ms": (5000, 5001), "tokens_per_s": 4000}
+    with Lab({"fra": 10.0}, origin_ms=80, mode="tun", tls=False, **model) as lab:
+        fra = Endpoint(lab.urls["fra"], name="fra", key="passthrough")
+        edge = Edge(endpoints=[fra], origins=[lab.origin_url], origin="never", probe=False)
+
+        def gap() -> None:
+            time.sleep(1.5)  # the request has been acknowledged
+            lab.fault("fra", "swallow")
+            time.sleep(2.2)
+            lab.clear("fra")
+
+        with edge.OpenAI(api_key="k", base_url=lab.origin_url, max_retries=0, timeout=60) as client:
+            cut = threading.Thread(target=gap)
+            cut.start()
+            answer = notes(client.chat.completions.create(**ASKED))
+            cut.join()
+        assert answer is not None
+        assert [(attempt.endpoint, attempt.outcome) for attempt in answer.tried] == [("fra", "ok")]

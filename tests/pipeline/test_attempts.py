@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from edgeclient.attempts import Budget, Trace, able, judge, may_resend, plan, send
+from edgeclient.attempts import Budget, Trace, able, plan, send
 from edgeclient.dialects import dialect_of
+from edgeclient.judging import judge, may_resend
 from edgeclient.noting import Attempt
 from edgeclient.pops.selector import Selector
 from edgeclient.routing import presets
@@ -177,7 +178,7 @@ def test_a_read_timeout_is_not_tried_elsewhere(run: Run, idempotent: bool) -> No
 def test_the_rule_of_sending_again(failure: Failure, idempotent: bool) -> None:
     free = failure in UNSENT or failure in (
         Failure.STATUS, Failure.THROTTLED, Failure.NOT_AN_ANSWER, Failure.REGION,
-        Failure.QUOTA, Failure.CAPACITY, Failure.COLD, Failure.MODEL_MISSING,
+        Failure.QUOTA, Failure.CAPACITY, Failure.COLD, Failure.MODEL_MISSING, Failure.TOO_LONG,
     )  # fmt: skip
     expected = free or (idempotent and failure in SENT_AND_LOST)
     assert may_resend(replace(CALL, idempotent=idempotent), failure) is expected
@@ -224,6 +225,72 @@ def test_when_none_can_be_reached_the_last_native_error_is_raised(run: Run) -> N
     done = Sending(run, run.runtime(a=Failure.DNS, origin=Failure.REFUSED), A, ORIGIN)
     assert done.error is not None and done.error.args == ("origin", Failure.REFUSED)
     assert done.error.__cause__ is None
+
+
+TOO_LONG = b'{"error": {"message": "too much", "code": "context_length_exceeded"}}'
+SMALL, LARGE = (
+    Endpoint(name, f"https://{name}.example.com/v1", product=Bound(System("vllm", "", ""), {"context": size}))
+    for name, size in (("small", "4096"), ("large", "32768"))
+)
+OTHER = Endpoint("other", "https://other.example.com/v1", product=Bound(System("groq", "", "")))
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("endpoints", "sent"),
+    [
+        ((A, B, ORIGIN), "a"),  # sites of the same, for all that is known
+        ((A, replace(B, models={"": "another"}), ORIGIN), "a b"),
+        ((SMALL, LARGE, ORIGIN), "small large"),
+        ((LARGE, SMALL), "large"),
+        ((SMALL, replace(SMALL, name="large"), OTHER), "small other"),
+        ((SMALL, A, LARGE), "small a"),
+        ((OTHER, ORIGIN), "other origin"),
+    ],
+)
+def test_a_call_that_is_too_long_goes_where_more_may_fit(run: Run, endpoints: Any, sent: str) -> None:
+    names = sent.split()
+    answers = {name: says(400, body=TOO_LONG) for name in names[:-1]} | {names[-1]: ok()}
+    if len(names) == 1:
+        answers = {names[0]: says(400, body=TOO_LONG)}
+    done = Sending(run, run.runtime(**answers), *endpoints)
+    assert done.sent == sent and done.reply is answers[names[-1]]
+    assert done.trace.tried[0].outcome == "too_long"
+    assert done.rt.closed == [answers[name] for name in names[:-1]]
+
+
+@both_ways
+@pytest.mark.parametrize("later", [says(404), says(400, body=TOO_LONG), says(503), Failure.REFUSED], ids=str)
+def test_that_it_was_too_long_is_what_the_caller_gets(run: Run, later: Any) -> None:
+    """Not that the next one does not have the model, or is down: that would not be why."""
+    first = says(400, body=TOO_LONG)
+    done = Sending(run, run.runtime(small=first, other=later), SMALL, OTHER)
+    assert done.sent == "small other" and done.reply is first and done.trace.endpoint is SMALL
+    assert done.rt.closed == ([later] if isinstance(later, Reply) else [])
+
+
+@both_ways
+def test_an_endpoint_that_a_call_was_too_long_for_is_well(run: Run) -> None:
+    rt = run.runtime(small=says(413), large=ok())
+    done = Sending(run, rt, SMALL, LARGE)
+    first, second = done.selector.status(rt.time)
+    assert [(s.calls, s.failures, s.state) for s in (first, second)] == [(1, 0, "ready"), (1, 0, "ready")]
+    assert first.server_ms is None  # how fast it refuses says nothing about its model
+
+
+@both_ways
+@pytest.mark.parametrize(("answer", "learned"), [(ok(), True), (says(401), False), (says(404), False)])
+def test_a_refusal_tells_no_time_of_the_model(run: Run, answer: Reply, learned: bool) -> None:
+    """It is quick anywhere, and the next real answer would look slow."""
+    rt = run.runtime(a=answer, took_s=0.5)
+    answer.rtt_s = 0.01
+    done = Sending(run, rt, A, B)
+    assert (done.selector.status(rt.time)[0].server_ms is not None) is learned
+
+
+def test_the_clients_own_origin_is_judged_by_its_status_alone() -> None:
+    assert judge(CALL, ORIGIN, says(400, body=TOO_LONG), 0.0).failure is None
+    assert judge(CALL, A, says(400, body=TOO_LONG), 0.0).failure is Failure.TOO_LONG
 
 
 @both_ways

@@ -10,9 +10,11 @@ import pytest
 
 from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.classifying import classify
-from edgeclient.noting import Attempt, Notes
+from edgeclient.dialects.texts import SCHEMAS, TOKENS
+from edgeclient.noting import Attempt, Notes, Used
 from edgeclient.pipeline import respond
 from edgeclient.policies import Policies
+from edgeclient.runtime.protocol import AttemptFailed
 from edgeclient.settings import Cascade
 from edgeclient.values import Call, Endpoint, Failure, Outcome, Reply, Request, Route
 
@@ -147,6 +149,159 @@ def test_what_passes(run: Run, checks: dict[str, Any], answer: Any, expected: st
     assert rt.sent == (["pop"] if expected == "first" else ["pop", "gate"])
 
 
+# -- what a call asks for: a schema; what an answer tells: how sure the model was
+
+PLACE = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+WANTS = {"response_format": {"type": "json_schema", "json_schema": {"name": "place", "schema": PLACE}}}
+ELSEWHERE = {
+    "response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "https://x.example/s.json"}}}
+}
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("asked", "answer", "expected"),
+    [
+        (WANTS, '{"city": "Paris"}', "first"),
+        (WANTS, '{"city": 1}', "second"),
+        (WANTS, '{"town": "Paris"}', "second"),
+        (WANTS, "Paris", "second"),
+        (WANTS, '{"city": NaN}', "second"),
+        ({}, '{"city": "Paris"}', ""),  # there is nothing to check it against
+        ({"response_format": {"type": "json_object"}}, "{}", ""),
+    ],
+)
+def test_the_schema_of_the_call_decides(run: Run, asked: dict[str, Any], answer: str, expected: str) -> None:
+    _, notes, rt = ask(run, edge_with(schema=True), text(answer), request(**asked))
+    assert notes.cascade == expected and rt.sent == (
+        ["pop"] if expected == "first" else ["pop", "gate"][not expected :]
+    )
+
+
+@both_ways
+def test_a_call_that_asks_for_a_schema_goes_straight_where_nobody_checks_it(run: Run) -> None:
+    _, notes, rt = ask(run, edge_with(json=True), text('{"city": "Paris"}'), request(**WANTS))
+    assert rt.sent == ["gate"] and notes.cascade == ""
+    _, notes, _ = ask(run, edge_with(schema=True, min_chars=3), text("no schema, so the other checks"), request())
+    assert notes.cascade == "first"
+
+
+@both_ways
+def test_a_schema_that_lies_elsewhere_is_not_fetched(run: Run) -> None:
+    edge = edge_with(schema=True)
+    _, notes, _ = ask(run, edge, text('{"city": "Paris"}'), request(**ELSEWHERE))
+    assert notes.cascade == "second" and edge.telemetry.mishaps() == {"cascade check": 1}
+
+
+def told(said: str, *logprobs: float | None) -> Reply:
+    """An answer with the log probabilities of its tokens; None: without any."""
+    answer = json.loads(text(said).body or b"")
+    tokens = [{"token": "x", "logprob": value, "top_logprobs": []} for value in logprobs]
+    answer["choices"][0]["logprobs"] = None if None in logprobs else {"content": tokens}
+    return ok(**answer)
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (told("sure", -0.1, -0.3), "first"),
+        (told("at the threshold", -0.4, -0.6), "first"),
+        (told("unsure", -0.1, -1.5), "second"),
+        (told("says nothing", None), "second"),
+        (told("says no number", float("nan")), "second"),
+        (told("no tokens"), "second"),
+        (told("not as it should be", "low"), "second"),  # type: ignore[arg-type]
+    ],
+)
+def test_how_sure_the_model_was_decides(run: Run, answer: Reply, expected: str) -> None:
+    asked: list[Call] = []
+
+    def pop(call: Call) -> Reply:
+        asked.append(call)
+        return answer
+
+    edge = edge_with(min_logprob=-0.5)
+    reply, notes, _ = ask(run, edge, pop)
+    assert notes.cascade == expected and not edge.telemetry.mishaps()
+    assert asked[0].body["logprobs"] is True and (expected == "second" or reply is answer)
+    assert not notes.stored or expected == "second"  # the answer holds what the call did not ask for
+
+
+@both_ways
+def test_where_no_api_tells_how_sure_a_model_is_the_call_goes_straight(run: Run) -> None:
+    edge = policies(POP, GATE, cascade={"claude-sonnet-5": Cascade(SMALL, min_logprob=-0.5)})
+    asked = replace(request(model="claude-sonnet-5", max_tokens=9, path="/v1/messages"), sdk="anthropic")
+    assert classify(asked, edge).first_model == ""
+
+
+# -- what it cost, and how long it may take
+
+
+@both_ways
+def test_the_notes_tell_what_each_model_used(run: Run) -> None:
+    prices = {SMALL: {"input_per_mtok": 1.0, "output_per_mtok": 10.0}}
+    first = ok(usage={"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120})
+    second = ok(usage={"prompt_tokens": 101, "completion_tokens": 30, "total_tokens": 131})
+    edge = edge_with(min_chars=100, settings={"models": prices})
+    _, notes, _ = ask(run, edge, first, gate=second)
+    assert notes.used == (Used(SMALL, 100, 20, cost=0.0003), Used("gpt-4o", 101, 30))
+    _, notes, _ = ask(run, edge_with(min_chars=1), first)
+    assert notes.used == (Used(SMALL, 100, 20),)
+    assert notes.as_dict()["used"] == ({"model": SMALL, "input_tokens": 100, "output_tokens": 20, "cost": None},)
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "small",
+    [
+        Failure.REFUSED,
+        says(503),
+        ok(usage=None),
+        ok(usage={"prompt_tokens": "many"}),
+        ok(usage={"prompt_tokens": 10**400, "completion_tokens": float("inf")}),
+    ],
+)
+def test_who_says_nothing_of_tokens_is_not_in_it(run: Run, small: Any) -> None:
+    _, notes, _ = ask(run, edge_with(min_chars=100), small)
+    assert [used.model for used in notes.used] == ["gpt-4o"]
+
+
+def test_tokens_from_a_prompt_cache_are_counted_by_either_api() -> None:
+    used = {"input_tokens": 5, "cache_read_input_tokens": 90, "cache_creation_input_tokens": None, "output_tokens": 3}
+    assert TOKENS["anthropic_messages"]({"usage": used}) == (95, 3)
+
+
+def test_a_schema_is_found_in_either_api() -> None:
+    wanted = {"type": "json_schema", "schema": PLACE}
+    assert SCHEMAS["anthropic_messages"]({"output_config": {"format": wanted}}) == PLACE
+    assert SCHEMAS["anthropic_messages"]({"output_format": wanted}) == PLACE
+    for body in ({}, {"output_config": {}}, {"output_config": {"format": {"type": "text"}}}, {"output_format": None}):
+        assert SCHEMAS["anthropic_messages"](body) is None
+    assert SCHEMAS["openai_chat"]({"response_format": {"type": "text"}}) is None
+
+
+@both_ways
+def test_the_small_model_has_its_own_time(run: Run) -> None:
+    asked: list[Call] = []
+
+    def late(call: Call) -> Reply:
+        asked.append(call)
+        raise AttemptFailed(Failure.READ_TIMEOUT, Native("pop"))
+
+    _, notes, rt = ask(run, edge_with(min_chars=1, within_s=2.5), late)
+    assert notes.cascade == "second" and [call.silent_s for call in asked] == [2.5]
+    assert [attempt.outcome for attempt in notes.tried] == ["connection_read_timeout", "ok"]
+    edge = edge_with(POP, POP2, GATE, min_chars=1, within_s=2.5)
+    _, notes, rt = ask(run, edge, Failure.CONNECT_TIMEOUT, took_s=3.0)
+    assert len(rt.sent) == 2 and rt.sent[1] == "gate"  # no time is left for a second connection
+
+
 @both_ways
 def test_a_check_that_raises_has_failed_and_is_counted(run: Run) -> None:
     def check(said: str) -> bool:
@@ -266,6 +421,8 @@ def test_an_answer_is_stored_for_the_same_cascade_only(run: Run, passes: bool) -
         edge_with(store=store, min_chars=2),
         edge_with(store=store, matches="x", **checks),
         edge_with(store=store, json=True, **checks),
+        edge_with(store=store, schema=True, **checks),
+        edge_with(store=store, min_logprob=-9.0, **checks),
         policies(POP, GATE, store=store, cascade={"gpt-4o": Cascade("llama-3.2-1b", **checks)}),
     ]
     for other in others:

@@ -14,9 +14,10 @@ from edgeclient import RouteError, SettingsError
 from edgeclient.classifying import classify
 from edgeclient.pipeline import respond
 from edgeclient.policies import Policies
-from edgeclient.settings import Model
+from edgeclient.routing.systems import Bound, System
+from edgeclient.settings import Cascade, Model
 from edgeclient.telemetry import events
-from edgeclient.values import Reply, Request, Route
+from edgeclient.values import Endpoint, Reply, Request, Route
 
 from .scripted import WALL, A, Run, Scripted, both_ways, ok, policies, request, says
 
@@ -100,6 +101,62 @@ def test_raise_raises_before_anything_is_sent(run: Run) -> None:
         assert part in str(raised.value)
     (event,) = edge.telemetry.events()
     assert (event.model, event.error, event.notes.attempts) == (OLD, "RouteError", 0)
+
+
+# -- names that settings say
+
+
+OPENAI = Endpoint("a", "https://a.example.com/v1", models={"mine": OLD}, product=Bound(System("openai", "", "")))
+PLAIN = Endpoint("a", "https://a.example.com/v1", models={"mine": OLD, "same": "same"})
+SMALL = "llama-3.1-8b-instruct"
+
+
+@both_ways
+def test_the_name_that_an_endpoint_is_asked_for_is_minded_too(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    edge = policies(PLAIN, cached=False, routes={"mine": "gateway", "same": "gateway"})
+    for _ in range(2):
+        reply, rt = ask(run, edge, "2026-12-24", model="mine")
+        assert reply.status == 200 and rt.sent == ["a"]
+    (said,) = warnings(caplog)
+    assert (
+        f"{OLD} was retired at azure on 2026-12-09" in said
+    )  # the latest of its ends: nobody knows whose endpoint it is
+    assert said.endswith("endpoints.a.models.mine says it: change it to another")
+    assert edge.telemetry.counts()["retired models"] == 2
+    ask(run, edge, "2026-12-24", model="same")
+    assert len(warnings(caplog)) == 1
+
+
+@both_ways
+def test_the_ends_of_the_endpoints_own_provider_count(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """A model may live longer at one provider than at another."""
+    ask(run, policies(OPENAI, cached=False, routes={"mine": "gateway"}), "2026-11-24", model="mine")
+    (said,) = warnings(caplog)
+    assert f"{OLD} was retired at openai on 2026-10-23" in said and said.endswith("change it to gpt-5.6-sol")
+
+
+@both_ways
+def test_a_call_that_goes_straight_asks_no_endpoint(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    ask(run, policies(PLAIN, cached=False, routes={"mine": "direct"}), "2026-12-24", model="mine")
+    assert warnings(caplog) == []
+
+
+@both_ways
+@pytest.mark.parametrize("small", [OLD, SMALL])
+def test_the_first_model_of_a_cascade_is_minded_too(run: Run, small: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Under its own name, or under that which an endpoint has for it."""
+    first = Endpoint("a", "https://a.example.com/v1", models={small: OLD}, route=Route.INFERENCE)
+    edge = policies(first, cached=False, cascade={"gpt-6-luna": Cascade(small, min_chars=1)})
+    ask(run, edge, "2026-12-24", model="gpt-6-luna")
+    (said,) = warnings(caplog)
+    setting = "cascade.gpt-6-luna.first" if small == OLD else f"endpoints.a.models.{SMALL}"
+    assert OLD in said and f"{setting} says it" in said
+    strict = replace(edge, settings=replace(edge.settings, retired="raise"))
+    rt = run.runtime(a=ok())
+    rt.time = on("2026-12-24")
+    with pytest.raises(RouteError, match=f"{setting} says it"):
+        run(respond(classify(request(model="gpt-6-luna"), strict), strict, rt))
+    assert rt.sent == []
 
 
 @both_ways

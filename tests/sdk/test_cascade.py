@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
 import ways
-from recording import Origin, cut_json, hang_up, html, nobody, status
+from recording import Origin, cut_json, hang_up, held, html, nobody, says, status
 from talking import Net, ask
 from ways import settled
 
@@ -143,3 +144,41 @@ async def test_callers_of_a_transport_have_it_too(net: Net) -> None:
     answer = await settled(client.post(f"https://{ways.DEFAULT_HOSTS[net.sdk]}{PATH[net.sdk]}", json=asked))
     assert answer.extensions["edgeclient"].cascade == "first" and "hello from fra" in answer.text
     assert body(net.endpoints["fra"]) == {**asked, "model": SMALL}
+
+
+async def test_a_small_model_that_is_slow_is_waited_for_so_long_and_no_longer(net: Net) -> None:
+    answering = threading.Event()
+    net.endpoints["fra"].always = held(answering, "fra")
+    try:
+        said = await ask_big(net, net.client(cascading(net, checks={"min_chars": 1, "within_s": 0.2})))
+    finally:
+        answering.set()
+    assert said.text == "hello from nyc" and said.notes.cascade == "second"
+    assert [(one.endpoint, one.outcome) for one in said.notes.tried] == [
+        ("fra", "connection_read_timeout"),
+        ("nyc", "ok"),
+    ]
+
+
+async def test_the_tokens_of_both_are_told(net: Net) -> None:
+    said = await ask_big(net, net.client(cascading(net, checks={"min_chars": 1000})))
+    assert [used.model for used in said.notes.used] == [SMALL, BIG[net.sdk]]
+    assert all(used.input_tokens > 0 and used.output_tokens > 0 for used in said.notes.used)
+
+
+async def test_the_small_model_is_asked_how_sure_it_was_and_the_other_one_is_not(net: Net) -> None:
+    if net.sdk == "anthropic":
+        return  # its API does not tell; see tests/pipeline/test_cascade.py
+    answer = {
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": SMALL,
+        "choices": [{
+            "index": 0, "message": {"role": "assistant", "content": "hm"}, "finish_reason": "stop",
+            "logprobs": {"content": [{"token": "hm", "logprob": -2.0, "top_logprobs": []}]},
+        }],
+    }  # fmt: skip
+    net.endpoints["fra"].always = says(json.dumps(answer).encode())
+    said = await ask_big(net, net.client(cascading(net, checks={"min_logprob": -1.0})))
+    assert said.text == "hello from nyc" and said.notes.cascade == "second"
+    assert body(net.endpoints["fra"])["logprobs"] is True and "logprobs" not in body(net.endpoints["nyc"])
+    said = await ask_big(net, net.client(cascading(net, checks={"min_logprob": -3.0})))
+    assert said.text == "hm" and said.notes.cascade == "first" and said.answer.choices[0].logprobs is not None

@@ -44,11 +44,7 @@ def plain(net: Net) -> Any:
 async def test_connections_of_an_active_edge_have_the_options(net: Net, watchdog: bool) -> None:
     own = await options_of(plain(net))
     ours = await options_of(net.direct(net.edge(notes=True, watchdog=watchdog), net.origin))
-    assert ours["TCP_USER_TIMEOUT"] == 2000 and ours["SO_KEEPALIVE"] == 1
-    if own["SO_KEEPALIVE"]:  # what the SDK has set stays
-        assert {**ours, "TCP_USER_TIMEOUT": 0} == own
-    else:
-        assert [ours[name] for name in _NAMES] == [2000, 2, 1, 3]
+    assert ours == {**own, "TCP_USER_TIMEOUT": 2000}, "what the SDK has set stays, and probes are not added"
 
 
 async def test_the_setting_says_how_long(net: Net) -> None:

@@ -9,6 +9,7 @@ import edgeclient
 from edgeclient.lab.systems.bedrock import Bedrock
 from edgeclient.lab.systems.sagemaker import SageMaker
 from edgeclient.lab.systems.serving import Serving
+from edgeclient.routing import presets
 
 from .asking import ask
 from .conftest import client_of
@@ -58,9 +59,32 @@ def test_a_key_of_ones_own_needs_no_credentials() -> None:
     edgeclient.Edge(endpoints=[{"url": SAGEMAKER, "key": lambda: "mine"}], probe=False)
 
 
-def test_the_model_of_an_endpoint_at_sagemaker_has_to_be_said(credentials: None) -> None:
-    with pytest.raises(edgeclient.SettingsError, match="which model does the endpoint serve"):
-        edgeclient.Edge(endpoints=["sagemaker:eu-central-1/llama"])
+@pytest.mark.parametrize(
+    ("preset", "asked", "serves"),
+    [
+        ("llama", "llama", True),
+        ("llama", "llama-3.1-8b-instruct", False),  # nobody said that it has that
+        ("llama-3.1-8b-instruct", "@cf/meta/llama-3.1-8b-instruct", False),
+        ("shared?component=qwen", "qwen", True),
+        ("shared?component=qwen", "shared", False),
+    ],
+)
+def test_an_endpoint_at_sagemaker_is_meant_by_its_name(
+    credentials: None, preset: str, asked: str, serves: bool
+) -> None:
+    (endpoint,) = presets.expand(f"sagemaker:eu-central-1/{preset}")
+    assert endpoint["product"].name_there(asked, "openai") == (asked if serves else None)
+
+
+async def test_the_name_of_an_endpoint_is_not_sent_as_that_of_a_model(credentials: None, colour: str) -> None:
+    """The address says it already, and vLLM knows no such model."""
+    with Serving(SageMaker("no key of anybody")) as serving:
+        preset = f"sagemaker:eu-central-1/llama?host={serving.url}"
+        edge = edgeclient.Edge(endpoints=[preset], origin="never", probe=False)
+        async with client_of(edge, "chat", colour) as client:
+            notes = edgeclient.notes(await ask(client, "chat", "llama"))
+        assert notes is not None and notes.endpoint == "sagemaker-eu-central-1-llama"
+        assert [heard.body["model"] for heard in serving.emulator.seen] == [""]
 
 
 async def test_what_a_system_does_not_speak_is_not_asked_of_it(credentials: None) -> None:

@@ -30,7 +30,7 @@ from edgeclient.pops.health import Health
 from edgeclient.pops.prober import Prober
 from edgeclient.pops.selector import Selector
 from edgeclient.settings import load
-from edgeclient.values import ORIGIN, Call, Endpoint, Entry, Failure, Outcome, Reply
+from edgeclient.values import ORIGIN, Endpoint, Failure, Outcome, Reply
 
 from .answers import dialect, replayed, storable
 from .test_selector import Running
@@ -247,15 +247,19 @@ def test_a_call_that_says_no_store_has_passed_the_cache_by() -> None:
 
 
 class _Broken:
-    def match(self, call: Call, now: float) -> Entry | None:
+    serving, fingerprint = "serve", "broken-1"
+
+    @property
+    def vectors(self) -> Any:
         raise OSError("no index")
 
 
 def test_a_broken_semantic_cache_fails_no_call() -> None:
     """respond() guards the exact cache and not the semantic one; and the flight of the failed call never lands."""
     edge = policies(A)
-    edge.semantic = _Broken()
+    edge.semantic = _Broken()  # type: ignore[assignment]
     assert ask(SYNC, SYNC.runtime(a=answers()), edge).status == 200
+    assert edge.telemetry.mishaps() == {"semantic cache": 1}
 
 
 def test_a_broken_entry_fails_no_call() -> None:
@@ -379,7 +383,7 @@ def test_further_credentials_do_not_travel(name: str) -> None:
 
 def test_the_flight_of_a_call_that_breaks_early_lands() -> None:
     edge = policies(A)
-    edge.semantic = _Broken()
+    edge.semantic = _Broken()  # type: ignore[assignment]
     call = classify(request(), edge)
     try:
         SYNC(respond(call, edge, SYNC.runtime(a=answers())))

@@ -66,7 +66,7 @@ def test_states_follow_from_events(case: dict[str, Any], seed: int) -> None:
 
 def test_each_failure_has_one_meaning() -> None:
     silent = {Failure.READ_TIMEOUT, Failure.POOL, Failure.THROTTLED, Failure.NO_KEY, Failure.REGION}
-    silent |= {Failure.QUOTA, Failure.CAPACITY, Failure.COLD, Failure.MODEL_MISSING}
+    silent |= {Failure.QUOTA, Failure.CAPACITY, Failure.COLD, Failure.MODEL_MISSING, Failure.TOO_LONG}
     assert not AT_ONCE & SECOND_IN_A_ROW and not silent & (AT_ONCE | SECOND_IN_A_ROW)
     assert silent | AT_ONCE | SECOND_IN_A_ROW == set(Failure)
 

@@ -363,6 +363,27 @@ def test_a_cascades_check_may_not_be_async() -> None:
         load({"endpoints": [FRA], "key": "none", "cascade": {"gpt-4o": Cascade("llama", check=check)}})
 
 
+def test_a_cascades_schema_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: dict[str, Any] = {
+        "endpoints": [FRA],
+        "key": "none",
+        "cascade": {"gpt-4o": {"first": "llama", "schema": True}},
+    }
+    assert load(said)[0].cascade["gpt-4o"].schema
+    monkeypatch.setattr("edgeclient.settings.find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"cascade\.gpt-4o\.schema needs the package jsonschema; install"):
+        load(said)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("min_logprob", 0.1), ("min_logprob", float("nan")), ("within_s", 0), ("within_s", float("inf"))],
+)
+def test_a_cascades_limits_have_limits(field: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=rf"Cascade: {field}: "):
+        Cascade("llama", **{field: value})  # type: ignore[arg-type]
+
+
 def test_an_endpoint_that_names_the_first_model_serves_it_whatever_its_route() -> None:
     named = Endpoint(FRA, route="gateway", models=["llama"])
     assert load({"endpoints": [named], "key": "none", "cascade": {"gpt-4o": Cascade("llama", 1)}})[0].cascade

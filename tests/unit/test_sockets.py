@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,3 +93,39 @@ def test_a_proxy_of_the_environment_stands_between(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert sockets.behind_proxy(host) is expected
+
+
+TIMEOUT = (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", -1))
+ALIVE = (socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+@pytest.fixture
+def _fresh() -> Iterator[None]:
+    sockets.dead_path_options.cache_clear()
+    yield
+    sockets.dead_path_options.cache_clear()
+
+
+@pytest.mark.usefixtures("_fresh")
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this platform has no such option")
+def test_a_user_timeout_stands_alone() -> None:
+    assert sockets.dead_path_options(2.0) == ((*TIMEOUT, 2000),)
+    assert sockets.dead_path_options(1e-5) == ((*TIMEOUT, 1),)
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_where_there_is_none_probes_have_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
+    options = sockets.dead_path_options(2.0)
+    assert options[0] == (*ALIVE, 1)
+    assert [value for _, _, value in options[1:]] == [5, 2, 5], "five lost ones in a row, 15 seconds"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this platform has no such option")
+def test_a_timeout_before_any_probe_could_fail_means_unacknowledged() -> None:
+    idle, pause = (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60), (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60)
+    ours = (*TIMEOUT, 2000)
+    assert sockets.first_probe_failure_s([ours]) == math.inf, "no probes at all"
+    assert sockets.first_probe_failure_s([ours, (*ALIVE, 0)]) == math.inf
+    assert sockets.first_probe_failure_s([ours, (*ALIVE, 1), idle, pause]) == 120.0
+    assert sockets.first_probe_failure_s([(*ALIVE, 1), idle, pause]) == 0.0, "the system's own patience"

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeclient.cache.tee import Tee
+from edgeclient.cache.tee import ErrorEvent, Tee
+from edgeclient.dialects import dialect_of
+from edgeclient.judging import broken_by
+from edgeclient.values import Failure
 
 CLOSING = b"data: [DONE]"
 STREAM = b'data: {"a": 1}\n\ndata: {"a": 2}\n\ndata: [DONE]\n\n'
@@ -101,3 +104,66 @@ def test_a_smaller_part_after_the_limit_does_not_make_it_whole() -> None:
         ends.tee.feed(part)
     ends.tee.end(complete=True)
     assert ends.told == [(None, None)]
+
+
+BROKEN = (
+    b'data: {"a": 1}\n\ndata: {"id": "x", "error": {"code": 502, "message": "gone"}, "choices": []}\n\ndata: [DONE]\n\n'
+)
+
+
+@given(cuts=st.lists(st.integers(0, 1000), max_size=8))
+def test_an_event_that_says_that_it_broke_ends_it_wherever_it_is_cut(cuts: list[int]) -> None:
+    told: list[tuple[bytes | None, BaseException | None]] = []
+    found = dialect_of("POST", "/chat/completions")
+    failing = found[1].failing if found is not None else None
+    tee = Tee(lambda body, error: told.append((body, error)), closing=CLOSING, limit=LARGE, failing=failing)
+    for part in _parts(BROKEN, cuts):
+        tee.feed(part)
+    ((body, error),) = told
+    assert body is None and isinstance(error, ErrorEvent) and b'"error": {' in error.said
+
+
+@pytest.mark.parametrize(
+    ("path", "events", "broken"),
+    [
+        ("/chat/completions", b'data: {"choices":[{"delta":{"content":"\\"error\\": {"}}]}\n\n', False),
+        ("/chat/completions", b'data: {"error":{"message":"x","code":null}}\n\n', True),
+        ("/chat/completions", b'data: {"id":"gen-1","created":1,"error":{"code":502},"choices":[]}\n\n', True),
+        (
+            "/chat/completions",
+            b'data: {"choices":[{"content_filter_results":{"error":{"code":"x"}}}]}\n\n',
+            False,
+        ),  # Azure
+        ("/chat/completions", b'data: {"choices":[]}\n\ndata: {"error":{"message":"x"}}\n\n', True),
+        ("/responses", b'event: response.created\ndata: {"response":{"error":null}}\n\n', False),
+        (
+            "/responses",
+            b'data: {"type":"response.output_item.done","item":{"type":"mcp_call","error":{"a":1}}}\n\n',
+            False,
+        ),
+        ("/responses", b'event: response.failed\ndata: {"type":"response.failed"}\n\n', True),
+        ("/responses", b'data: {"type":"error","message":"x"}\n\n', True),
+        ("/v1/messages", b'event: ping\ndata: {"type":"ping"}\n\n', False),
+        ("/v1/messages", b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n', True),
+    ],
+)
+def test_each_api_has_its_own_way_to_say_that_an_answer_broke_off(path: str, events: bytes, broken: bool) -> None:
+    found = dialect_of("POST", path)
+    assert found is not None and found[1].failing is not None
+    assert (found[1].failing.search(b"\n" + events) is not None) is broken
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (OSError("reset"), Failure.TERMINATED),
+        (ErrorEvent(b'"error": {"code": 502'), Failure.STATUS),
+        (ErrorEvent(b'"error": {"code": "429"'), Failure.THROTTLED),
+        (ErrorEvent(b'"error": {"code": 408'), Failure.STATUS),
+        (ErrorEvent(b'"error": {"code": 400'), None),
+        (ErrorEvent(b'"error": {"code": "rate_limit_exceeded"'), Failure.STATUS),
+        (ErrorEvent(b"\nevent: error"), Failure.STATUS),
+    ],
+)
+def test_what_a_broken_stream_says_about_its_endpoint(error: BaseException, failure: Failure | None) -> None:
+    assert broken_by(error) is failure

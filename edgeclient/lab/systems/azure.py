@@ -36,6 +36,11 @@ class Azure(Emulator):
             _error("content_filter", "The response was filtered by Azure's content management policy."),
             (),
         ),
+        "too long": (
+            400,
+            _error("context_length_exceeded", "This model's maximum context length is 400000 tokens."),
+            (),
+        ),
         "auth": (401, _error("401", "Access denied due to invalid subscription key or wrong API endpoint."), ()),
         "network": (403, _error("403", "Access denied due to Virtual Network/Firewall rules."), ()),
         "timeout": (408, _error("Timeout", "The operation was timeout."), ()),

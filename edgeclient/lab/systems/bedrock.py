@@ -30,6 +30,7 @@ class Bedrock(Emulator):
             403, "AccessDeniedException", "You don't have access to the model with the specified model ID."
         ),
         "wrong route": failed(400, "ValidationException", "model `openai.gpt-5` isn't supported on this route"),
+        "too long": failed(400, "ValidationException", "Input is too long for requested model."),
         "invalid": failed(400, "ValidationException", "messages: at least one message is required"),
         "auth": failed(403, "AccessDeniedException", "Authentication failed: Please make sure your API Key is valid."),
         "internal": failed(500, "InternalServerException", "An internal server error occurred."),

@@ -24,6 +24,7 @@ class Cerebras(Compatible):
     failures = {  # noqa: RUF012
         "auth": (401, _error("Wrong API Key", "invalid_request", "api_key", "wrong_api_key"), ()),
         "bad request": (400, _error("no", "invalid_request", "", "wrong_api_format"), ()),
+        "too long": (400, _error("Please reduce the length of the messages", "invalid_request", "messages", "x"), ()),
         "quota": (402, _error("Payment required", "payment_required", "", "payment_required"), ()),
         "forbidden": (403, _error("no", "permission_denied", "", "permission_denied"), ()),
         "model missing": (404, _error("Model x does not exist", "not_found", "model", "model_not_found"), ()),

@@ -37,6 +37,13 @@ class Vertex(Emulator):
         "deadline": (504, _error(504, "DEADLINE_EXCEEDED", "Deadline expired."), ()),
         "model missing": (404, _error(404, "NOT_FOUND", "Publisher Model `google/gemini-0` was not found."), ()),
         "invalid": (400, _error(400, "INVALID_ARGUMENT", "Request contains an invalid argument."), ()),
+        "too long": (
+            400,
+            _error(
+                400, "INVALID_ARGUMENT", "The input token count (1200293) exceeds the maximum number of tokens allowed."
+            ),
+            (),
+        ),
         "auth": (401, _error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials."), ()),
         "forbidden": (403, _error(403, "PERMISSION_DENIED", "Permission 'aiplatform.endpoints.predict' denied"), ()),
     }

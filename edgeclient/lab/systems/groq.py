@@ -22,6 +22,7 @@ class Groq(Compatible):
         "bad request": (400, error("no"), ()),
         "model missing": (404, error("The model `x` does not exist", code="model_not_found"), ()),
         "decommissioned": (400, error("The model `x` has been decommissioned", code="model_decommissioned"), ()),
+        "too long": (400, error("Please reduce the length of the messages", code="context_length_exceeded"), ()),
         "too large": (413, error("Request Entity Too Large"), ()),
         "too many tokens": (413, error(_TOO_LARGE, "tokens", "rate_limit_exceeded"), ()),
         "unprocessable": (422, error("semantic errors"), ()),

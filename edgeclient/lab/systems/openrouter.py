@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from edgeclient.lab.systems.compatible import OPENAI, Compatible, below
-from edgeclient.lab.systems.emulator import Headers
+from edgeclient.lab.systems.emulator import Headers, Heard, Said
 
 
 def _error(status: int, message: str, *headers: tuple[str, str]) -> tuple[int, dict[str, Any], Headers]:
@@ -15,6 +17,8 @@ def _error(status: int, message: str, *headers: tuple[str, str]) -> tuple[int, d
 
 class OpenRouter(Compatible):
     """Strict: names are `vendor/model`, and of Claude's with a dot."""
+
+    breaks: int | str = 0  # the code of an error in the middle of streams
 
     knows = frozenset(
         {
@@ -28,6 +32,7 @@ class OpenRouter(Compatible):
     failures = {  # noqa: RUF012
         "bad request": _error(400, "no"),
         "model missing": _error(400, "x/y is not a valid model ID"),
+        "too long": _error(400, "This endpoint's maximum context length is 32768 tokens. However, you requested 42832"),
         "auth": _error(401, "No auth credentials found"),
         "quota": _error(402, "Insufficient credits"),
         "moderated": _error(403, "x requires moderation and your input was flagged"),
@@ -35,5 +40,19 @@ class OpenRouter(Compatible):
         "timeout": _error(408, "Your request timed out"),
         "rate limit": _error(429, "Rate limit exceeded", ("retry-after", "3")),
         "model is down": _error(502, "Provider returned error"),
+        "broken inside": (200, _error(502, "Provider returned error")[1], ()),
+        "rate limit inside": (200, _error(429, "Provider returned error")[1], ()),
         "no provider": _error(503, "There is no available model provider that meets your routing requirements"),
     }
+
+    def answer(self, heard: Heard) -> Said:
+        said = super().answer(heard)
+        if not self.breaks or not said.events:
+            return said
+        error = {"error": {"code": self.breaks, "message": "Provider disconnected"}}
+        if heard.path.endswith("/chat/completions"):
+            left = {"id": "gen-1", "object": "chat.completion.chunk", "created": 1, "model": "x/y", **error}
+            left["choices"] = [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]
+            return replace(said, events=(*said.events[:3], f"data: {json.dumps(left)}\n\n".encode()))
+        left = {"type": "error", "error": {"type": "api_error", "message": "Provider disconnected"}}
+        return replace(said, events=(*said.events[:3], f"event: error\ndata: {json.dumps(left)}\n\n".encode()))

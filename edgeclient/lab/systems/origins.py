@@ -39,6 +39,11 @@ class OpenAI(Emulator):
             _of_openai("invalid_request_error", "model_not_found", "The model `gpt-0` does not exist."),
             (),
         ),
+        "too long": (
+            400,
+            _of_openai("invalid_request_error", "context_length_exceeded", "Your input exceeds the context window."),
+            (),
+        ),
         "auth": (401, _of_openai("invalid_request_error", "invalid_api_key", "Incorrect API key provided."), ()),
         "bad request": (400, _of_openai("invalid_request_error", None, "Invalid value for 'temperature'."), ()),
     }
@@ -85,6 +90,11 @@ class Anthropic(Emulator):
         "internal": (500, _of_anthropic("api_error", "Internal server error"), ()),
         "auth": (401, _of_anthropic("authentication_error", "invalid x-api-key"), ()),
         "permission": (403, _of_anthropic("permission_error", "Your API key may not use this resource."), ()),
+        "too long": (
+            400,
+            _of_anthropic("invalid_request_error", "prompt is too long: 208656 tokens > 200000 maximum"),
+            (),
+        ),
         "too large": (413, _of_anthropic("request_too_large", "Request exceeds the maximum size"), ()),
         "bad request": (400, _of_anthropic("invalid_request_error", "max_tokens: Field required"), ()),
     }

@@ -30,6 +30,11 @@ class SageMaker(Emulator):
         "the container refused": failed(
             424, "ModelError", 'Received client error (400) from primary with message "max_tokens is too large"'
         ),
+        "too long": failed(
+            424,
+            "ModelError",
+            'Received client error (400) from primary with message "This model\'s maximum context length is"',
+        ),
         "dependency": failed(530, "InternalDependencyException", "Your request caused an exception with a dependency"),
         "internal": failed(500, "InternalFailure", "An internal failure occurred."),
         "unavailable": failed(503, "ServiceUnavailable", "The service is unavailable. Try your call again."),

@@ -18,6 +18,7 @@ class Together(Compatible):
         "bad request": (400, error("no"), ()),
         "quota": (402, error("You have reached your monthly spending limit", "credit_limit"), ()),
         "too many tokens": (403, error("Input token count + max_tokens must be less than the context length"), ()),
+        "too long": (422, error("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193"), ()),
         "model missing": (404, error("Unable to access model x", code="model_not_available"), ()),
         "rate limit": (429, error("Too many requests", "rate_limit", "rate_limit"), ()),
         "down": (500, error("Unknown server error", "server_error"), ()),

@@ -31,6 +31,8 @@ class WorkersAI(Emulator):
         "timeout": (408, _error(3007, "Request timeout"), ()),
         "auth": (401, _error(10000, "Authentication error"), ()),
         "bad request": (400, _error(5004, "Invalid data"), ()),
+        # github.com/cloudflare/cloudflare-docs/issues/29731, which does not show the code
+        "too long": (400, _error(0, "AiError: This model's maximum context length is 131072 tokens."), ()),
         "too large": (413, _error(3006, "Request is too large"), ()),
         "terms": (403, _error(5016, "Model agreement not accepted"), ()),
     }

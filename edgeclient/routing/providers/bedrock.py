@@ -95,6 +95,12 @@ SYSTEM = System(
             says="model identifier is invalid",
         ),
         Signal(
+            Failure.TOO_LONG,
+            (400,),
+            "github.com/aws-samples/bedrock-chat/issues/95",
+            says="Input is too long for requested model",
+        ),
+        Signal(
             Failure.MODEL_MISSING,
             (403,),
             f"{_TROUBLE}; the words are from memory",

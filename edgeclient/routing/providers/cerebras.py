@@ -33,6 +33,7 @@ SYSTEM = System(
         Signal(Failure.QUOTA, (402,), _ERRORS),
         Signal(Failure.CAPACITY, (429,), "its answers, as clients log them", says=r"queue_exceeded"),
         Signal(Failure.MODEL_MISSING, (404,), _ERRORS),
+        Signal(Failure.TOO_LONG, (400,), "github.com/cline/cline/issues/5140", says="Please reduce the length"),
     ),
     speaks=("chat", "stream", "tools", "schema"),
     lacks={

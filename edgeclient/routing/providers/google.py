@@ -23,6 +23,12 @@ SYSTEM = System(
         Signal(Failure.QUOTA, (429,), _QUOTA, says=r"PerDay|limit: 0\b"),
         Signal(Failure.CAPACITY, (503,), _ERRORS, says="(?i)overloaded|UNAVAILABLE"),
         Signal(Failure.MODEL_MISSING, (404,), _ERRORS, says="NOT_FOUND"),
+        Signal(
+            Failure.TOO_LONG,
+            (400,),
+            "github.com/google-gemini/gemini-cli/issues/6678",
+            says="exceeds the maximum number of tokens",
+        ),
     ),
     speaks=("chat", "stream", "tools", "schema", "embeddings"),
     lacks={

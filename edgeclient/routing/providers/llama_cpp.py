@@ -27,7 +27,7 @@ SYSTEM = System(
     cannot=first_of(images_unseen, tokens_as_input, too_long),
     signals=(
         Signal(Failure.COLD, (503,), f"{_README} (/health)", says=r"Loading model"),
-        Signal(Failure.CAPACITY, (400,), f"{_README}; its server's errors", says=r"exceed_context_size_error"),
+        Signal(Failure.TOO_LONG, (400,), f"{_README}; its server's errors", says=r"exceed_context_size_error"),
         Signal(Failure.MODEL_MISSING, (501,), f"{_README}; its server's errors", says=r"not_supported_error"),
     ),
     speaks=("chat", "stream", "tools", "schema", "embeddings", "messages", "responses"),

@@ -63,6 +63,7 @@ SYSTEM = System(
             says=r"is not a valid model ID",
         ),
     ),
+    errors_inside=_ERRORS,
     speaks=("chat", "stream", "tools", "schema", "embeddings", "messages", "responses"),
     sources=(
         "openrouter.ai/docs/api/reference/overview",

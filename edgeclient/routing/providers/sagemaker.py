@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...aws_tokens import Token
-from ...errors import SettingsError
 from ...values import Failure
 from .. import aws, families
 from ..families import Likeness
@@ -18,18 +17,19 @@ _ONLY_CHAT = f"only /chat/completions is routed ({_PAGE})"
 
 
 def _at(options: Mapping[str, str]) -> Mapping[str, Any]:
-    if not options.get("model"):
-        raise SettingsError(
-            "sagemaker: which model does the endpoint serve? say model=NAME (or model=any, when every name may mean it)"
-        )
     part = "/inference-components/{component}" if options.get("component") else ""
     host = f"https://runtime.sagemaker.{{region}}.{aws.domain(options['region'])}"
     return {"url": f"{host}/endpoints/{{endpoint}}{part}/openai/v1"}
 
 
 def _naming(model: str, sdk: str, options: Mapping[str, str]) -> str | None:
-    """The model that the endpoint was said to serve, in any spelling; every one with `model=any`."""
-    served = options["model"]
+    """The model that the endpoint was said to serve, in any spelling; every one with `model=any`.
+
+    Where nothing was said a call means it by its own name (or its component's), as other clients of SageMaker do.
+    """
+    served = options.get("model")
+    if not served:
+        return model if model == (options.get("component") or options["endpoint"]) else None
     if served in ("any", model):
         return model
     family = families.find(served)
@@ -61,7 +61,8 @@ SYSTEM = System(
     token_of="made of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`",
     key_header="authorization",
     options={
-        "model": "the model that it serves, in any spelling; `any` when every name may mean it (has to be said)",
+        "model": "the model that it serves, in any spelling; `any` when every name may mean it; else calls say the "
+        "endpoint's own name, or its component's, as `model`",
         "component": "the inference component, where the endpoint has several",
         "name": "what to say as `model` there, when the container wants the name that it was started with",
     },
@@ -75,6 +76,12 @@ SYSTEM = System(
             "the SageMaker AI client of stdapi.ai: measured by others at an endpoint that is scaled to zero",
             says=r"(?i)(inference component|endpoint)[^.]*has no capacity",
         ),
+        Signal(
+            Failure.TOO_LONG,
+            (424,),
+            f"{_ERRORS}; github.com/vllm-project/vllm/issues/20409",
+            says="maximum context length",
+        ),
         Signal(Failure.STATUS, (424,), _ERRORS, says=r'(?i)received server error|"OriginalStatusCode":\s*5'),
     ),
     speaks=("chat", "stream", "tools", "schema"),
@@ -83,6 +90,7 @@ SYSTEM = System(
         _PAGE,
         _ERRORS,
         "sagemaker-core 2.27, token_generator.py",
+        "docs.continue.dev/customize/model-providers/more/sagemaker (an endpoint's name as the model)",
         "docs.getbifrost.ai/providers/supported-providers/sagemaker (an empty model)",
     ),
 )

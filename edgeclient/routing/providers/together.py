@@ -35,6 +35,13 @@ SYSTEM = System(
     signals=(
         Signal(Failure.QUOTA, (402,), _ERRORS),
         Signal(Failure.MODEL_MISSING, (404,), _ERRORS),
+        Signal(Failure.TOO_LONG, (403,), _ERRORS, says="less than the context length"),
+        Signal(
+            Failure.TOO_LONG,
+            (400, 422),
+            "github.com/stanford-crfm/helm/pull/2079",
+            says=r"`inputs` tokens \+ `max_new_tokens` must be",
+        ),
         Signal(Failure.CAPACITY, (503,), _ERRORS),
     ),
     speaks=("chat", "stream", "tools", "schema", "embeddings"),

@@ -45,6 +45,12 @@ SYSTEM = System(
         Signal(Failure.CAPACITY, (429,), _429, says="(?i)resource (has been )?exhausted|out of capacity"),
         Signal(Failure.CAPACITY, (503,), "google.rpc.Code UNAVAILABLE", says="(?i)overloaded|UNAVAILABLE"),
         Signal(Failure.MODEL_MISSING, (404,), "google.rpc.Code NOT_FOUND", says="NOT_FOUND"),
+        Signal(
+            Failure.TOO_LONG,
+            (400,),
+            "github.com/google-gemini/gemini-cli/issues/27197",
+            says="exceeds the maximum number of tokens",
+        ),
     ),
     speaks=("chat", "stream", "tools", "schema"),
     lacks={

@@ -28,7 +28,7 @@ SYSTEM = System(
     signals=(
         Signal(Failure.MODEL_MISSING, (404,), "github.com/vllm-project/vllm/issues/3485"),
         Signal(
-            Failure.CAPACITY,
+            Failure.TOO_LONG,
             (400,),
             "github.com/vllm-project/vllm/issues/20409",
             says=r"maximum context length|longer than the maximum model length",

@@ -12,6 +12,7 @@ CASES = {
         Azure,
         _MODELS,
         {
+            "too long": "too_long",
             "rate limit": "throttled", "no deployment": "model_missing", "filtered": "ok", "auth": "ok", "network": "ok",
             "timeout": "status", "internal": "status", "unavailable": "status",
         },

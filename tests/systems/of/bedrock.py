@@ -15,6 +15,7 @@ CASES = {
             "throttled": "throttled", "not ready": "cold", "quota": "quota", "timeout": "status", "model error": "status",
             "model missing": "model_missing", "no form": "model_missing", "unknown id": "model_missing",
             "no access": "model_missing",
+            "too long": "too_long",
             "wrong route": "model_missing", "invalid": "ok", "auth": "ok", "internal": "status", "unavailable": "status",
         },
     ),

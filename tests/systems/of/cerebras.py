@@ -10,6 +10,7 @@ CASES = {
         Cerebras,
         {"": "gpt-oss-120b"},
         {
+            "too long": "too_long",
             "auth": "ok", "bad request": "ok", "quota": "quota", "forbidden": "ok", "model missing": "model_missing",
             "unprocessable": "ok", "rate limit": "throttled", "queue": "capacity", "down": "status",
         },

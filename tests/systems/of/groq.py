@@ -11,7 +11,8 @@ CASES = {
         {"": "gpt-oss-20b"},
         {
             "auth": "ok", "bad request": "ok", "model missing": "model_missing", "decommissioned": "model_missing",
-            "too large": "ok", "too many tokens": "throttled", "unprocessable": "ok", "failed dependency": "ok",
+            "too long": "too_long",
+            "too large": "too_long", "too many tokens": "throttled", "unprocessable": "ok", "failed dependency": "ok",
             "rate limit": "throttled", "flex capacity": "capacity", "down": "status",
         },
     ),

@@ -10,7 +10,7 @@ CASES = {
         LlamaCpp,
         {"": "Llama-3.1-8B-Instruct-Q4_K_M.gguf"},
         {
-            "auth": "ok", "bad request": "ok", "too long": "capacity", "model missing": "ok",
+            "auth": "ok", "bad request": "ok", "too long": "too_long", "model missing": "ok",
             "no embeddings": "model_missing", "loading": "cold", "down": "status",
         },
     ),

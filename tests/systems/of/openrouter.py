@@ -12,6 +12,7 @@ CASES = {
         OpenRouter,
         _MODELS,
         {
+            "too long": "too_long", "broken inside": "status", "rate limit inside": "throttled",
             "bad request": "ok", "model missing": "model_missing", "auth": "ok", "quota": "quota", "moderated": "ok",
             "no endpoints": "model_missing", "timeout": "status", "rate limit": "throttled", "model is down": "status",
             "no provider": "model_missing",

@@ -12,7 +12,7 @@ CASES = {
         {"": "gpt-6-luna", "embeddings": "text-embedding-3-small"},
         {
             "rate limit": "throttled", "quota": "quota", "no credit": "quota", "overloaded": "capacity", "internal": "status",
-            "model missing": "model_missing", "auth": "ok", "bad request": "ok",
+            "model missing": "model_missing", "too long": "too_long", "auth": "ok", "bad request": "ok",
         },
     ),
     "openai?project": Case("openai:?project=proj_1&organization=org-1", OpenAI, {"": "ft:gpt-4o-mini:org::1"},
@@ -26,7 +26,7 @@ CASES = {
             "overloaded": "capacity", "rate limit": "throttled", "no credit": "quota", "spend limit": "quota",
             "billing": "quota",
             "model missing": "model_missing", "timeout": "status", "internal": "status", "auth": "ok", "permission": "ok",
-            "too large": "ok", "bad request": "ok",
+            "too long": "too_long", "too large": "too_long", "bad request": "ok",
         },
     ),
     "anthropic?auth": Case(
@@ -39,7 +39,7 @@ CASES = {
         {
             "exhausted": "throttled", "per minute": "throttled", "per day": "quota", "not in the plan": "quota",
             "overloaded": "capacity", "internal": "status", "deadline": "status", "model missing": "model_missing",
-            "invalid": "ok", "auth": "ok",
+            "invalid": "ok", "too long": "too_long", "auth": "ok",
         },
     ),
 }  # fmt: skip

@@ -11,6 +11,7 @@ CASES = {
         {"": "@cf/meta/llama-3.1-8b-instruct"},
         {
             "not ready": "cold", "scaled to zero": "cold", "the container failed": "status", "the container refused": "ok",
+            "too long": "too_long",
             "dependency": "status", "internal": "status", "unavailable": "status", "invalid": "ok", "auth": "ok",
         },
     ),

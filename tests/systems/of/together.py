@@ -10,7 +10,9 @@ CASES = {
         Together,
         {"": "gpt-oss-20b", "embeddings": "bge-base-en-v1.5"},
         {
-            "auth": "ok", "bad request": "ok", "quota": "quota", "too many tokens": "ok", "model missing": "model_missing",
+            "too long": "too_long",
+            "auth": "ok", "bad request": "ok", "quota": "quota", "too many tokens": "too_long",
+            "model missing": "model_missing",
             "rate limit": "throttled", "down": "status", "overloaded": "capacity",
         },
     ),

@@ -11,6 +11,7 @@ CASES = {
         {"": "gemini-3.8-flash"},
         {
             "exhausted": "capacity", "quota": "throttled", "overloaded": "capacity", "internal": "status",
+            "too long": "too_long",
             "deadline": "status", "model missing": "model_missing", "invalid": "ok", "auth": "ok", "forbidden": "ok",
         },
     ),

@@ -10,7 +10,7 @@ CASES = {
         VLLM,
         {"": "local-model"},
         {
-            "auth": "ok", "bad request": "ok", "too long": "capacity", "model missing": "model_missing",
+            "auth": "ok", "bad request": "ok", "too long": "too_long", "model missing": "model_missing",
             "down": "status",
         },
     ),

@@ -11,7 +11,7 @@ CASES = {
         {"": "llama-3.1-8b-instruct", "embeddings": "bge-m3", "responses": "gpt-oss-20b"},
         {
             "quota": "quota", "capacity": "capacity", "model missing": "model_missing", "timeout": "status",
-            "auth": "ok", "bad request": "ok", "too large": "ok", "terms": "ok",
+            "auth": "ok", "bad request": "ok", "too long": "too_long", "too large": "too_long", "terms": "ok",
         },
     ),
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""llama.cpp's server for tests, and a model for it."""
