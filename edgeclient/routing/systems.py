@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..values import Call, Failure, Meaning, Reply
+from ..values import UNSAID, Call, Controls, Failure, Meaning, Reply
 from . import families
+from .caching import NONE, CacheWords, Words
 from .families import Likeness
 
 _HEAD = 4096  # bytes of an error's body that are looked at
@@ -77,6 +78,7 @@ class System:
     speaks: tuple[str, ...] = ("chat", "stream")  # of CAPABILITIES
     lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source; not asked for it
     cannot: Cannot | None = None  # what it does not serve besides
+    cache_words: CacheWords | None = None  # headers for its own cache; None: it has none, or none that can be told
     errors_inside: str = ""  # where it is said that an answer with a 200 may hold an error, with its status as the code
     opaque_cache: bool = False  # has a cache of its own that answers like questions, and cannot be told not to
     sources: tuple[str, ...] = ()
@@ -103,6 +105,11 @@ class Bound:
     @property
     def opaque_cache(self) -> bool:
         return self.system.opaque_cache
+
+    def cache_headers(self, said: Controls) -> Words:
+        """What its cache is told."""
+        words = self.system.cache_words
+        return NONE if words is None or words.member else words.of(said)
 
     @property
     def context(self) -> int | None:
@@ -131,12 +138,20 @@ class Bound:
         asked = Asked(call, self.options, body)
         for rule in self.system.rules:
             rule(asked)
+        words = self._words_in_body(call)
+        if words is not None and (told := words.of(call.controls)):
+            own = {name: json.loads(value) for name, value in told.items()}
+            body[words.member] = {**(body.get(words.member) or {}), **own}
         return asked.headers
 
-    @property
-    def shapes(self) -> bool:
-        """False when requests go as they are."""
-        return bool(self.system.rules)
+    def shapes(self, call: Call) -> bool:
+        """False when the request goes as it is."""
+        return bool(self.system.rules) or self._words_in_body(call) is not None
+
+    def _words_in_body(self, call: Call) -> CacheWords | None:
+        words = self.system.cache_words
+        says = call.controls is not UNSAID and call.sdk != "anthropic"
+        return words if says and words is not None and words.member else None
 
     @property
     def seals(self) -> bool:

@@ -29,6 +29,7 @@ _COUNTED = dict.fromkeys(
         "miss",
         "bypass",
         "stored",
+        "upstream hits",
         "stale answers",
         "semantic hits",
         "broken streams",
@@ -86,6 +87,8 @@ class Telemetry:
                     counts["failovers"] += notes.attempts - models - hedged
             if notes.stored:
                 counts["stored"] += 1
+            if notes.upstream_cache == "hit":
+                counts["upstream hits"] += 1
             if event.error:
                 counts["errors"] += 1
         for hook in self._hooks:

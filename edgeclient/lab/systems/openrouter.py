@@ -20,7 +20,12 @@ class OpenRouter(Compatible):
 
     breaks: int | str = 0  # the code of an error in the middle of streams
 
-    knows = frozenset({"http-referer", "x-openrouter-title", "x-title", "x-openrouter-categories"})
+    knows = frozenset(
+        {
+            "http-referer", "x-openrouter-title", "x-title", "x-openrouter-categories", "x-openrouter-cache",
+            "x-openrouter-cache-ttl", "x-openrouter-cache-clear",
+        }
+    )  # fmt: skip
     paths = below("/api/v1", *OPENAI, "/messages")
     models = re.compile(r"(?!anthropic/claude-[a-z]+-\d+-\d)[\w.-]+/[\w.-]+(:[a-z]+)?")
     probes = {"/api/v1/models": b'{"data":[]}'}  # noqa: RUF012
