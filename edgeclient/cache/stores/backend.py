@@ -43,3 +43,13 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
     def after_fork(self) -> None: ...
+
+
+def short(key: str) -> bytes:
+    """A key as few bytes: 32 hexadecimal digits are 16 of them."""
+    if len(key) == 32:
+        try:
+            return bytes.fromhex(key)
+        except ValueError:
+            pass
+    return key.encode("utf-8", "surrogatepass")

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 
 from ...errors import StoreError
-from .backend import Record
+from .backend import Record, short
 
 SCHEMA = 1  # of the tables; `user_version` of the file
 APPLICATION = 0x65646763  # `application_id`: how we know our own files
@@ -64,14 +64,14 @@ class SqliteBackend:
 
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
         with self._reading as db:
-            found = [db.execute("SELECT data FROM entries WHERE key = ?", (_short(key),)).fetchone() for key in keys]
+            found = [db.execute("SELECT data FROM entries WHERE key = ?", (short(key),)).fetchone() for key in keys]
             return [None if row is None else row[0] for row in found]
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
-        rows = [(_short(record.key), record.stored_at, record.kept_until, record.data) for record in saved]
+        rows = [(short(record.key), record.stored_at, record.kept_until, record.data) for record in saved]
         with self._writing as db, _transaction(db):
             _forget_future(db, now)
-            db.executemany("DELETE FROM entries WHERE key = ?", [(_short(key),) for key in deleted])
+            db.executemany("DELETE FROM entries WHERE key = ?", [(short(key),) for key in deleted])
             db.executemany("REPLACE INTO entries (key, stored_at, expires_at, data) VALUES (?, ?, ?, ?)", rows)
             db.execute(
                 "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires_at <= ? LIMIT ?)", (now, _SWEEP)
@@ -274,14 +274,6 @@ def _used(db: sqlite3.Connection) -> int:
     pages: int = db.execute("PRAGMA page_count").fetchone()[0]
     free: int = db.execute("PRAGMA freelist_count").fetchone()[0]
     return (pages - free) * _PAGE
-
-
-def _short(key: str) -> bytes:
-    """32 hexadecimal digits as the 16 bytes that they are."""
-    if len(key) == 32:
-        with contextlib.suppress(ValueError):
-            return bytes.fromhex(key)
-    return key.encode("utf-8", "surrogatepass")
 
 
 def _identity(path: str) -> tuple[int, int] | None:
