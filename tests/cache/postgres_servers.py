@@ -74,7 +74,6 @@ class Server:
             [program("postgres"), "-D", str(self._folder / "data"), *said],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
             cwd=self._folder,
             **_account(),
         )
@@ -85,9 +84,9 @@ class Server:
             raise
 
     def kill(self) -> None:
-        """All of its processes at once, as a machine that loses them."""
+        """The first of its processes, as the kernel does that is out of memory; the others end when they notice."""
         if self._process is not None:
-            self._all(signal.SIGKILL)
+            self._process.kill()
             self._process.wait()
             self._process = None
 
@@ -127,16 +126,21 @@ class Server:
         made = [program("initdb"), "-D", str(self._folder / "data"), f"--pwfile={secret}", *said]
         subprocess.run(made, check=True, capture_output=True, cwd=self._folder, **account)
 
+    def fill(self, pid: int) -> None:
+        """Let one session write no file any further: to PostgreSQL a disk that is full."""
+        subprocess.run(["prlimit", f"--pid={pid}", "--fsize=0:unlimited"], check=True, **_account())
+
     def _all(self, what: signal.Signals) -> None:
-        """Each of its processes is a group of its own; the session is what they share."""
+        """The server and its children. Each of them is a session of its own, so that no group holds them all."""
         assert self._process is not None
-        session = self._process.pid
+        first = self._process.pid
+        os.kill(first, what)
         for found in Path("/proc").glob("[0-9]*/stat"):
             try:
-                pid, fields = int(found.parent.name), found.read_text().rpartition(")")[2].split()
-                if int(fields[3]) == session or pid == session:
+                pid, parent = int(found.parent.name), int(found.read_text().rpartition(")")[2].split()[1])
+                if parent == first:
                     os.kill(pid, what)
-            except (OSError, IndexError):
+            except OSError:
                 pass
 
     def _answers(self) -> bool:

@@ -2,7 +2,7 @@
 
 The table is UNLOGGED unless its maker says otherwise: a crash of the server empties it, and nothing of it is replicated.
 Times are the server's: an entry stays as long as it had left when it was saved, whatever a client's clock says. One
-connection reads and one writes: all loads share one thread already (see reader.py), and a pool would bring threads of its own.
+connection reads and one writes: all loads share one thread already (see reader.py), and a pool would bring its own threads.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ _STEPS = (
 )
 _SAID = "edgeclient cache, schema "
 
+# Asked of pg_class itself: what a session knows by name may be older than what another one has just committed.
+_DESCRIBED = """SELECT obj_description(oid, 'pg_class') FROM pg_class
+    WHERE relname = 'edgeclient_entries' AND relkind = 'r' AND pg_table_is_visible(oid)"""
 _LOAD = "SELECT key, data FROM edgeclient_entries WHERE key = ANY(%b)"
 _DELETE = "DELETE FROM edgeclient_entries WHERE key = ANY(%b)"
 _SAVE = """INSERT INTO edgeclient_entries (key, data, size, kept_until)
@@ -144,7 +147,8 @@ class PostgresBackend:
 
 def _check(db: psycopg.Connection) -> int:
     """The schema of the table that is there, 0 for none. Raises StoreError for one of a newer version."""
-    said = _one(db.execute("SELECT obj_description(to_regclass('edgeclient_entries'), 'pg_class')"))[0] or ""
+    row = db.execute(_DESCRIBED).fetchone()
+    said = (row and row[0]) or ""
     schema = int(said.removeprefix(_SAID)) if said.startswith(_SAID) else 0
     if schema > len(_STEPS):
         raise StoreError(

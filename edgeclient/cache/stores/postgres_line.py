@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
+import selectors
 import threading
 import time
 import weakref
@@ -13,9 +13,12 @@ from typing import Any
 
 import psycopg
 from psycopg.abc import PQGen
+from psycopg.waiting import Ready
 
 LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at its budget
 PATIENCE_S = 5.0  # for what is done beside all calls
+
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # opens no file of its own
 
 _left_behind: list[
     psycopg.Connection
@@ -28,20 +31,24 @@ class Bounded(psycopg.Connection):
     longest_s = LONGEST_S
 
     def wait(self, gen: PQGen[Any], interval: float = 0.0, timeout: float | None = None) -> Any:
-        return super().wait(_until(gen, time.monotonic() + self.longest_s), 0.05)
+        deadline = time.monotonic() + self.longest_s
+        try:
+            wanted = next(gen)
+            while True:
+                ready = _ready(self.fileno(), wanted, deadline - time.monotonic())
+                if not ready:
+                    raise TimeoutError("PostgreSQL has not answered")
+                wanted = gen.send(Ready(ready))
+        except StopIteration as done:
+            return done.value
 
 
-def _until(steps: PQGen[Any], deadline: float) -> PQGen[Any]:
-    """The same steps, until then."""
-    try:
-        wanted = next(steps)
-        while True:
-            ready = yield wanted
-            if not ready and time.monotonic() > deadline:
-                raise TimeoutError("PostgreSQL has not answered")
-            wanted = steps.send(ready)
-    except StopIteration as done:
-        return done.value
+def _ready(file: int, wanted: int, longest_s: float) -> int:
+    """For which of these a socket is ready, after so long at the most; 0 for none. The numbers are those of `selectors`."""
+    with _Selector() as waiting:
+        waiting.register(file, wanted)
+        found = waiting.select(max(0.0, longest_s))
+    return found[0][1] if found else 0
 
 
 class Line:
@@ -112,13 +119,7 @@ if hasattr(os, "register_at_fork"):
 
 def _is_stale(db: psycopg.Connection) -> bool:
     """True when the server has said something without being asked: that it goes, as a rule."""
-    if db.closed:
-        return True
-    if hasattr(select, "poll"):  # not on Windows; `select` takes no descriptor above 1023
-        asked = select.poll()
-        asked.register(db.fileno(), select.POLLIN)
-        return bool(asked.poll(0))
-    return bool(select.select([db.fileno()], [], [], 0)[0])
+    return db.closed or _ready(db.fileno(), selectors.EVENT_READ, 0.0) != 0
 
 
 @contextlib.contextmanager
