@@ -16,7 +16,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from ...errors import StoreError
-from .backend import Record, short
+from .backend import OVER_S, Lease, Record, Wish, short
 from .postgres_line import LONGEST_S, PATIENCE_S, Bounded, Line, limited
 
 _CONNECT_S = 2  # the least that libpq takes
@@ -29,7 +29,8 @@ _ROW = 100  # bytes that a row costs besides its data
 _STEPS = (
     """CREATE {logged} TABLE edgeclient_entries (
         key bytea PRIMARY KEY, data bytea NOT NULL, size integer NOT NULL, kept_until timestamptz NOT NULL);
-    CREATE INDEX edgeclient_entries_kept_until ON edgeclient_entries (kept_until) INCLUDE (size);""",
+    CREATE INDEX edgeclient_entries_kept_until ON edgeclient_entries (kept_until) INCLUDE (size);
+    CREATE {logged} TABLE edgeclient_leases (key bytea PRIMARY KEY, token bytea NOT NULL, until timestamptz NOT NULL);""",
 )
 _SAID = "edgeclient cache, schema "
 
@@ -38,10 +39,22 @@ _DESCRIBED = """SELECT obj_description(oid, 'pg_class') FROM pg_class
     WHERE relname = 'edgeclient_entries' AND relkind = 'r' AND pg_table_is_visible(oid)"""
 _LOAD = "SELECT key, data FROM edgeclient_entries WHERE key = ANY(%b)"
 _DELETE = "DELETE FROM edgeclient_entries WHERE key = ANY(%b)"
-_SAVE = """INSERT INTO edgeclient_entries (key, data, size, kept_until)
+# What has a token is written only where nothing is kept, or while the lease of its key has that token.
+_SAVE = """INSERT INTO edgeclient_entries AS kept (key, data, size, kept_until)
     SELECT key, data, size, now() + make_interval(secs => ttl_s)
-    FROM unnest(%b::bytea[], %b::bytea[], %b::integer[], %b::float8[]) AS said (key, data, size, ttl_s)
-    ON CONFLICT (key) DO UPDATE SET data = excluded.data, size = excluded.size, kept_until = excluded.kept_until"""
+    FROM unnest(%(keys)b::bytea[], %(data)b::bytea[], %(sizes)b::integer[], %(ttls)b::float8[]) AS it (key, data, size, ttl_s)
+    ON CONFLICT (key) DO UPDATE SET data = excluded.data, size = excluded.size, kept_until = excluded.kept_until
+    WHERE kept.kept_until <= now() OR NOT kept.key = ANY(%(led)b)
+    OR EXISTS (SELECT 1 FROM edgeclient_leases AS l WHERE l.key = kept.key AND l.token = ANY(%(tokens)b))"""
+_LANDED = "DELETE FROM edgeclient_leases WHERE token = ANY(%(tokens)b) AND key = ANY(%(led)b)"
+# Who would take a lease that another one ends at this moment waits for that one, and then looks for what it has saved.
+_CLAIM = """INSERT INTO edgeclient_leases AS held (key, token, until)
+    SELECT key, token, now() + make_interval(secs => longest_s)
+    FROM unnest(%b::bytea[], %b::bytea[], %b::float8[]) AS said (key, token, longest_s)
+    ON CONFLICT (key) DO UPDATE SET token = excluded.token, until = excluded.until WHERE held.until <= now()"""
+_HELD = "SELECT key, token FROM edgeclient_leases WHERE key = ANY(%b) AND until > now()"
+_RELEASE = """UPDATE edgeclient_leases SET token = '', until = now() + make_interval(secs => %s)
+    WHERE key = ANY(%b) AND token = ANY(%b)"""
 _USAGE = "SELECT count(*), coalesce(sum(size), 0)::bigint FROM edgeclient_entries"
 _FIRST_TO_GO = """DELETE FROM edgeclient_entries WHERE key IN
     (SELECT key FROM edgeclient_entries {where} ORDER BY kept_until LIMIT %s FOR UPDATE SKIP LOCKED)"""
@@ -64,7 +77,7 @@ class PostgresBackend:
     def __init__(self, url: str, *, max_bytes: int, logged: bool = False) -> None:
         self._max_bytes, self._logged = max_bytes, logged
         said = {"connect_timeout": _CONNECT_S, "fallback_application_name": "edgeclient", **conninfo_to_dict(url)}
-        self._reading, self._writing = Line(said), Line(said)
+        self._reading, self._writing, self._leasing = Line(said), Line(said), Line(said)
         self._tidy_at = 0.0
         self._written = 0  # bytes, since the last look
 
@@ -81,22 +94,49 @@ class PostgresBackend:
         return [found.get(short(key)) for key in keys]
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
-        rows = sorted((short(it.key), it.data, len(it.data) + _ROW, it.ttl_s) for it in saved)  # no two lock crosswise
+        rows = sorted((short(it.key), it.data, len(it.data) + _ROW, it.ttl_s, it.token) for it in saved)  # no deadlocks
         with self._writing as db:
-            self._prepare(db)
+            self._prepare(self._writing, db)
             if deleted:
                 with limited(db, LONGEST_S):
                     db.execute(_DELETE, ([short(key) for key in deleted],))
             if rows:
                 with limited(db, LONGEST_S):
-                    db.execute(_SAVE, [list(column) for column in zip(*rows, strict=True)])
+                    self._save(db, rows)
             self._written += sum(row[2] for row in rows)
             if time.monotonic() >= self._tidy_at or self._written > self._max_bytes // 64:
                 self._tidy(db)
 
+    def _save(self, db: Bounded, rows: Sequence[tuple[bytes, bytes, int, float, bytes]]) -> None:
+        keys, data, sizes, ttls, _ = map(list, zip(*rows, strict=True))
+        led = [(row[0], row[4]) for row in rows if row[4]]
+        said = {"keys": keys, "data": data, "sizes": sizes, "ttls": ttls}
+        said |= {"led": [key for key, _ in led], "tokens": [token for _, token in led]}
+        db.execute(_SAVE, said)
+        if led:
+            db.execute(_LANDED, said)
+
+    def claim(self, wishes: Sequence[Wish]) -> list[tuple[Lease, bytes | None]]:
+        asked = sorted((short(wish.key), wish.token, wish.longest_s) for wish in wishes)
+        keys, tokens, longest = map(list, zip(*{row[0]: row for row in asked}.values(), strict=True))
+        with self._leasing as db:
+            self._prepare(self._leasing, db)
+            with db.pipeline():  # one round trip; each statement sees what was committed before it
+                db.execute(_CLAIM, (keys, tokens, longest))
+                held = db.execute(_HELD, (keys,), binary=True)
+                kept = db.execute(_LOAD, (keys,), binary=True)
+            holders: dict[bytes, bytes] = dict(held.fetchall())
+            found: dict[bytes, bytes] = dict(kept.fetchall())
+        return [(_whose(holders.get(short(wish.key)), wish), found.get(short(wish.key))) for wish in wishes]
+
+    def release(self, wishes: Sequence[Wish]) -> None:
+        keys, tokens = sorted(short(wish.key) for wish in wishes), [wish.token for wish in wishes]
+        with self._leasing as db:
+            db.execute(_RELEASE, (OVER_S, keys, tokens))
+
     def clear(self) -> None:
         with self._writing as db:
-            self._prepare(db)
+            self._prepare(self._writing, db)
             try:
                 with limited(db, LONGEST_S / 4):
                     db.execute("TRUNCATE edgeclient_entries")
@@ -106,20 +146,20 @@ class PostgresBackend:
 
     def usage(self) -> tuple[int, int]:
         with self._writing as db:
-            self._prepare(db)
+            self._prepare(self._writing, db)
             return _usage(db)
 
     def close(self) -> None:
-        self._reading.close()
-        self._writing.close()
+        for line in (self._reading, self._writing, self._leasing):
+            line.close()
 
     def after_fork(self) -> None:
-        self._reading.after_fork()
-        self._writing.after_fork()
+        for line in (self._reading, self._writing, self._leasing):
+            line.after_fork()
 
-    def _prepare(self, db: Bounded) -> None:
+    def _prepare(self, line: Line, db: Bounded) -> None:
         """Make the table where it is missing or old; of many processes one does. Nothing, once it was there."""
-        if not self._writing.is_new or _check(db) == len(_STEPS):
+        if not line.is_new or _check(db) == len(_STEPS):
             return
         with limited(db, LONGEST_S):
             db.execute("SELECT pg_advisory_xact_lock(%s, 0)", (_LOCK,))
@@ -132,6 +172,7 @@ class PostgresBackend:
         with limited(db, PATIENCE_S):
             if not _one(db.execute("SELECT pg_try_advisory_xact_lock(%s, 1)", (_LOCK,)))[0]:
                 return
+            db.execute("DELETE FROM edgeclient_leases WHERE until <= now()")
             gone = db.execute(_EXPIRE, (_SWEEP,)).rowcount
             entries, held = _usage(db)
             while held > self._max_bytes and gone < _SWEEP:
@@ -155,6 +196,12 @@ def _check(db: psycopg.Connection) -> int:
             f"a newer version of edgeclient made the table (schema {schema}); this one reads {len(_STEPS)}"
         )
     return schema
+
+
+def _whose(held: bytes | None, wish: Wish) -> Lease:
+    if held == wish.token:
+        return Lease.MINE
+    return Lease.THEIRS if held else Lease.OVER
 
 
 def _usage(db: psycopg.Connection) -> tuple[int, int]:

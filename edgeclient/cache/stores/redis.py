@@ -18,10 +18,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .backend import Record
+from .backend import OVER_S, Lease, Record, Wish
 
 _PREFIX = "edgeclient:1:"
 _GENERATION = f"{_PREFIX}generation"
+# A lease has the name of its entry in braces, which a cluster keeps in the same slot. Its value is a token; `-`: it is over.
+_OVER = b"-"
+_FENCED = """local held = redis.call('GET', KEYS[2])
+if held == ARGV[1] or redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+if held == ARGV[1] then redis.call('DEL', KEYS[2]) end"""
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end"
 _LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at its budget
 
 
@@ -50,6 +56,7 @@ class RedisBackend:
         self._lock = threading.Lock()
         self._client: Any = None
         self._generation: bytes | None = None
+        self._scripts = True  # until we are told that we may run none; then there are no leases
 
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
         for _ in range(2):  # the second time when the entries were cleared since the last one
@@ -68,9 +75,39 @@ class RedisBackend:
         for key in deleted:
             pipe.delete(_name(generation, key))
         for record in saved:
-            pipe.set(_name(generation, record.key), record.data, px=max(1, int(record.ttl_s * 1e3)))
+            name, left_ms = _name(generation, record.key), max(1, int(record.ttl_s * 1e3))
+            if not record.token or not self._run(
+                client, _FENCED, (name, _lease(name)), record.token, record.data, left_ms
+            ):
+                pipe.set(name, record.data, px=left_ms)
         pipe.get(_GENERATION)
         self._generation = pipe.execute()[-1]
+
+    def claim(self, wishes: Sequence[Wish]) -> list[tuple[Lease, bytes | None]]:
+        client = self._connected()
+        generation = self._generation or self._begin(client)
+        for _ in range(2):  # the second time when the entries were cleared since the last one
+            pipe = client.pipeline(transaction=False)
+            for wish in wishes:
+                name = _name(generation, wish.key)
+                if self._scripts:
+                    pipe.set(_lease(name), wish.token, nx=True, px=max(1, int(wish.longest_s * 1e3)))
+                pipe.get(_lease(name))
+                pipe.get(name)
+            pipe.get(_GENERATION)
+            *found, self._generation = pipe.execute()
+            if self._generation in (None, generation):
+                break
+            generation = self._generation
+        each = 3 if self._scripts else 2
+        held, data = found[each - 2 :: each], found[each - 1 :: each]
+        return [(_whose(it, wish), kept) for it, wish, kept in zip(held, wishes, data, strict=True)]
+
+    def release(self, wishes: Sequence[Wish]) -> None:
+        client = self._connected()
+        for wish in wishes:
+            name = _name(self._generation, wish.key)
+            self._run(client, _RELEASE, (_lease(name),), wish.token, _OVER, int(OVER_S * 1e3))
 
     def clear(self) -> None:
         word = _word()
@@ -114,6 +151,18 @@ class RedisBackend:
         found: bytes = pipe.execute()[-1]
         return found
 
+    def _run(self, client: Any, script: str, names: Sequence[str], *said: bytes | int) -> bool:
+        """Run a script; False when this server, or our rights there, know no scripts. A cluster runs none in a pipeline."""
+        if not self._scripts:
+            return False
+        try:
+            client.eval(script, len(names), *names, *said)
+        except self._redis.ResponseError as error:
+            if not isinstance(error, self._redis.exceptions.NoPermissionError) and "unknown command" not in str(error):
+                raise
+            self._scripts = False
+        return self._scripts
+
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
@@ -152,6 +201,16 @@ def _untyped(module: str) -> Any:
 
 def _name(generation: bytes | None, key: str) -> str:
     return f"{_PREFIX}{(generation or b'').decode('latin-1')}:{key}"
+
+
+def _lease(name: str) -> str:
+    return f"{_PREFIX}lease:{{{name}}}"
+
+
+def _whose(held: bytes | None, wish: Wish) -> Lease:
+    if held == wish.token:
+        return Lease.MINE
+    return Lease.OVER if held in (None, _OVER) else Lease.THEIRS
 
 
 def _word() -> bytes:

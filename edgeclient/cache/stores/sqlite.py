@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 
 from ...errors import StoreError
-from .backend import Record, short
+from .backend import OVER_S, Lease, Record, Wish, short
 
 SCHEMA = 1  # of the tables; `user_version` of the file
 APPLICATION = 0x65646763  # `application_id`: how we know our own files
@@ -33,6 +33,13 @@ CREATE INDEX IF NOT EXISTS entries_expire ON entries (expires_at);
 PRAGMA user_version = {SCHEMA};
 """
 
+# No schema of its own: older versions read a file that has it. `until` is a wall-clock time; an empty token: it is over.
+_LEASES = "CREATE TABLE IF NOT EXISTS leases (key BLOB PRIMARY KEY, token BLOB NOT NULL, until REAL NOT NULL)"
+# One of a lease is written only where nothing is kept, or while it is the same one's.
+_FENCED = """REPLACE INTO entries (key, stored_at, expires_at, data) SELECT :key, :stored_at, :until, :data
+    WHERE NOT EXISTS (SELECT 1 FROM entries WHERE key = :key AND expires_at > :now)
+    OR EXISTS (SELECT 1 FROM leases WHERE key = :key AND token = :token)"""
+
 _left_behind: list[sqlite3.Connection] = []  # of the parent, in a forked child: closing them there could harm the file
 
 
@@ -47,6 +54,7 @@ class SqliteBackend:
     def __init__(self, path: str, *, max_bytes: int, budget_s: float) -> None:
         self._path, self._max_bytes = os.path.abspath(path), max_bytes
         self._reading, self._writing = _Connection(self._path, budget_s), _Connection(self._path, _WRITE_S)
+        self._leasing = _Connection(self._path, _WRITE_S)  # used by the thread for leases alone
 
     def check(self) -> None:
         """Open it once. Raises OSError, StoreError or sqlite3.Error with what is wrong with the path."""
@@ -68,15 +76,32 @@ class SqliteBackend:
             return [None if row is None else row[0] for row in found]
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
-        rows = [(short(record.key), record.stored_at, record.kept_until, record.data) for record in saved]
+        rows = [(short(it.key), it.stored_at, it.kept_until, it.data) for it in saved if not it.token]
         with self._writing as db, _transaction(db):
             _forget_future(db, now)
             db.executemany("DELETE FROM entries WHERE key = ?", [(short(key),) for key in deleted])
             db.executemany("REPLACE INTO entries (key, stored_at, expires_at, data) VALUES (?, ?, ?, ?)", rows)
+            for record in saved:
+                if record.token:
+                    _save_fenced(db, record, now)
             db.execute(
                 "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires_at <= ? LIMIT ?)", (now, _SWEEP)
             )
             _make_room(db, self._max_bytes)
+
+    def claim(self, wishes: Sequence[Wish]) -> list[tuple[Lease, bytes | None]]:
+        with self._leasing as db:
+            db.execute(_LEASES)
+            found = [_claimed(db, wish) for wish in wishes]
+            kept = [
+                db.execute("SELECT data FROM entries WHERE key = ?", (short(wish.key),)).fetchone() for wish in wishes
+            ]
+            return [(lease, None if row is None else row[0]) for lease, row in zip(found, kept, strict=True)]
+
+    def release(self, wishes: Sequence[Wish]) -> None:
+        said = [(time.time() + OVER_S, short(wish.key), wish.token) for wish in wishes]
+        with self._leasing as db:
+            db.executemany("UPDATE leases SET token = x'', until = ? WHERE key = ? AND token = ?", said)
 
     def clear(self) -> None:
         with self._writing as db:
@@ -92,10 +117,12 @@ class SqliteBackend:
     def close(self) -> None:
         self._reading.close()
         self._writing.close()
+        self._leasing.close()
 
     def after_fork(self) -> None:
         self._reading.after_fork()
         self._writing.after_fork()
+        self._leasing.after_fork()
 
 
 class _Connection:
@@ -247,6 +274,31 @@ def _to_wal(db: sqlite3.Connection) -> None:
                 return
         time.sleep(0.01)
     raise StoreError("the file system does not take SQLite's WAL mode")
+
+
+def _save_fenced(db: sqlite3.Connection, record: Record, now: float) -> None:
+    key = short(record.key)
+    said = {"key": key, "stored_at": record.stored_at, "until": record.kept_until, "data": record.data}
+    db.execute(_LEASES)
+    db.execute(_FENCED, {**said, "now": now, "token": record.token})
+    db.execute("DELETE FROM leases WHERE key = ? AND token = ?", (key, record.token))
+
+
+def _claimed(db: sqlite3.Connection, wish: Wish) -> Lease:
+    """Take a lease if it is free; one that is another's is only read, so that those who wait write nothing."""
+    key, now = short(wish.key), time.time()
+    asked = "SELECT token FROM leases WHERE key = ? AND until > ?"
+    held = db.execute(asked, (key, now)).fetchone()
+    if held is None:
+        with _transaction(db):
+            held = db.execute(asked, (key, now)).fetchone()
+            if held is None:
+                db.execute("DELETE FROM leases WHERE until <= ?", (now,))
+                db.execute("INSERT INTO leases VALUES (?, ?, ?)", (key, wish.token, now + wish.longest_s))
+                return Lease.MINE
+    if held[0] == wish.token:
+        return Lease.MINE
+    return Lease.THEIRS if held[0] else Lease.OVER
 
 
 def _forget_future(db: sqlite3.Connection, now: float) -> None:
