@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .cache.flights import Flight, Flights
-from .cache.semantic import NoMatch
 from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
 from .errors import SettingsError
@@ -21,7 +20,7 @@ from .http import families, sockets
 from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
 from .http.watchdog import Watchdog
-from .pipeline import Policies
+from .policies import Policies
 from .pops.hedging import Hedging
 from .pops.memory import is_worthwhile
 from .pops.memory_file import MemoryFile
@@ -118,7 +117,6 @@ class Edge:
             selector=selector,
             store=self._store(said, telemetry) if cache_on else None,
             flights=Flights(),
-            semantic=NoMatch(),
             telemetry=telemetry,
             hedging=Hedging(hedge.share, hedge.central_an_hour) if hedge is not None else None,
             memory=self._memory,

@@ -18,7 +18,8 @@ LAYERS: list[list[set[str]]] = [
     [{"settings", "surroundings"}, {"aws_tokens"}],
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
-    [{"attempts", "cascading", "pipeline"}],
+    [{"policies"}],
+    [{"attempts", "cascading", "classifying", "pipeline", "recalling", "reporting"}],
     [{"runtime", "http"}],
     [{"edge"}],
     [{"default"}],
@@ -62,7 +63,7 @@ POLICIES = (
             "cache_status",
         )
     ]
-    + ["dialects", "routing", "attempts", "pipeline"]
+    + ["dialects", "routing", "policies", "classifying", "attempts", "recalling", "reporting", "pipeline"]
 )
 # `uuid`, `secrets` and `datetime` hide a clock or a source of chance.
 IMPURE = {"time", "socket", "os", "asyncio", "subprocess", "uuid", "secrets", "ssl", "select", "datetime"}

@@ -1,4 +1,4 @@
-"""The semantic cache's place in the pipeline. Its policy today: nothing is the same unless it is equal."""
+"""The semantic cache's place in the pipeline."""
 
 from __future__ import annotations
 
@@ -11,10 +11,3 @@ class Semantic(Protocol):
     """Finds an entry whose question means the same as the call's, within a stated error, or none."""
 
     def match(self, call: Call, now: float) -> Entry | None: ...
-
-
-class NoMatch:
-    """Never finds one."""
-
-    def match(self, call: Call, now: float) -> Entry | None:
-        return None

@@ -7,8 +7,9 @@ import sys
 from typing import Any, Protocol
 
 from .. import pipeline
+from ..classifying import classify
 from ..errors import RouteError
-from ..pipeline import Policies
+from ..policies import Policies
 from ..pops.prober import Prober
 from ..runtime.protocol import run_sync
 from ..runtime.tasks import TaskRuntime
@@ -51,7 +52,7 @@ def open_door(
     )
     if seen is None:
         return None
-    call = pipeline.classify(seen, edge.policies)
+    call = classify(seen, edge.policies)
     dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
     native = families.renamed(request, call.model) if call.asked_model else request
     native = families.without(native, seen, edge.taken_out)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import pipeline
+from ..classifying import classify
 from ..runtime.protocol import run_sync
 from ..runtime.tasks import TaskRuntime
 from ..runtime.threads import ThreadRuntime
@@ -29,7 +30,7 @@ class _Wrapped:
         )
         if seen is None:
             return None
-        call = pipeline.classify(seen, self._edge.policies)
+        call = classify(seen, self._edge.policies)
         native = families.renamed(request, call.model) if call.asked_model else request
         native = families.without(native, seen, self._edge.taken_out)
         return call, Door(native, forward, forward, self._edge.prober, self._edge.reads_kernel, self._inner)
