@@ -63,6 +63,9 @@ class Runtime(Protocol):
     async def load(self, store: Store, key: str) -> Entry | None:
         """Ask a store, in the way that fits: one that waits is awaited by tasks, and blocks a thread."""
 
+    async def claim(self, store: Store, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        """Lead the calls for a key among all processes, or wait for the answer of the one that does; see `Store.claim`."""
+
     async def save(self, store: Store, entry: Entry) -> bool:
         """Give a store an entry; False when it did not take it. Never waits."""
 

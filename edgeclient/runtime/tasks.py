@@ -71,3 +71,6 @@ class TaskRuntime(DoorRuntime):
 
     async def load(self, store: Store, key: str) -> Entry | None:
         return await store.load_async(key, self.wall()) if store.waits else store.load(key, self.wall())
+
+    async def claim(self, store: Store, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        return await store.claim_async(key, usable, longest_s)
