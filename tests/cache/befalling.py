@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from pipeline.scripted import A, Run, ok, policies, request
@@ -49,10 +50,11 @@ class Befallen:
 
 
 class Line:
-    """A line to a server, which can hold back what the server says; with `answer`, a stranger who always says that."""
+    """A line to a server, which can hold back what the server says, or is a long one; with `answer`, a stranger who always
+    says that."""
 
-    def __init__(self, port: int, answer: bytes = b"") -> None:
-        self._to, self._answer = port, answer
+    def __init__(self, port: int, answer: bytes = b"", *, delay_s: float = 0.0) -> None:
+        self._to, self._answer, self._delay_s = port, answer, delay_s
         self._flows = threading.Event()
         self._flows.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -103,6 +105,7 @@ class Line:
             while data := one.recv(65536):
                 if flows is not None:
                     flows.wait(PATIENCE_S)
+                    time.sleep(self._delay_s)
                 other.sendall(data)
         except OSError:
             pass

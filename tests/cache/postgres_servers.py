@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -46,6 +45,8 @@ def _account() -> dict[str, Any]:
     """Who runs the server: root may not."""
     if os.geteuid() != 0:
         return {}
+    import pwd
+
     names = {found.pw_name: found for found in pwd.getpwall()}
     who = names.get("postgres") or names["nobody"]
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}

@@ -28,7 +28,7 @@ _FORMS = (
 _URLS = (
     "give redis://HOST, redis://HOST:PORT/DB or redis://USER:PASSWORD@HOST, the password percent-encoded, and no query"
 )
-_REDIS = re.compile(r"(redis|valkey)(s?)(\+sentinel|\+cluster)?")  # scheme, TLS, kind
+_REDIS = re.compile(r"(redis|valkey)(s?)(\+sentinel|\+cluster|\+replicas)?")  # scheme, TLS, kind
 _POSTGRES = re.compile(r"postgres(?:ql)?(\+logged)?")
 _POSTGRES_URLS = (
     "give postgresql://USER:PASSWORD@HOST:PORT/DATABASE, the password percent-encoded; behind a '?' may stand what libpq "
@@ -181,7 +181,11 @@ def _address(said: str) -> Address:
     if (kind[3] == "+sentinel") != bool(service):
         raise ValueError("give the name of the service behind the Sentinels: redis+sentinel://HOST,HOST/SERVICE")
     if (kind[3] == "+cluster" and number) or (not kind[3] and "," in hosts):
-        raise ValueError("only a cluster or Sentinels have several hosts, and a cluster has no numbered databases")
+        raise ValueError(
+            "only a cluster, Sentinels or +replicas have several hosts, and a cluster has no numbered databases"
+        )
+    if kind[3] == "+replicas" and "," not in hosts:
+        raise ValueError("give the primary and its replicas: redis+replicas://PRIMARY,REPLICA")
     name, _, password = user.partition(":")
     port = 26379 if service else 6379
     return Address(

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .backend import OVER_S, Lease, Record, Wish
+from .replicas import Replicas
 
 _PREFIX = "edgeclient:1:"
 _GENERATION = f"{_PREFIX}generation"
@@ -33,7 +34,10 @@ _LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is, and who we are there. With a `service` the hosts are Sentinels, who know where it is now."""
+    """Where a server is, and who we are there. With a `service` the hosts are Sentinels, who know where it is now.
+
+    Otherwise, and without `cluster`, the first host is the primary, and the others are its replicas.
+    """
 
     hosts: tuple[tuple[str, int], ...]
     db: int = 0
@@ -43,9 +47,16 @@ class Address:
     service: str = ""
     cluster: bool = False
 
+    @property
+    def has_replicas(self) -> bool:
+        return not self.cluster and (self.service != "" or len(self.hosts) > 1)
+
 
 class RedisBackend:
-    """A `Backend` on one server, on the one that Sentinels name, or on a cluster. Needs the `redis` package."""
+    """A `Backend` on one server, on the one that Sentinels name, or on a cluster. Needs the `redis` package.
+
+    Writes to the primary; reads from a replica of it that is clearly nearer, if there is one.
+    """
 
     quick = False
 
@@ -57,16 +68,31 @@ class RedisBackend:
         self._client: Any = None
         self._generation: bytes | None = None
         self._scripts = True  # until we are told that we may run none; then there are no leases
+        self._others: dict[tuple[str, int], Any] = {}  # clients of replicas
+        self._replicas = Replicas(self._find_replicas)
 
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
+        near = self._replicas.near()
+        if near is not None and self._generation is not None:
+            return self._load_near(near, self._generation, keys)
         for _ in range(2):  # the second time when the entries were cleared since the last one
             generation = self._generation
             self._generation, *found = self._get([_GENERATION, *(_name(generation, key) for key in keys)])
+            self._replicas.primary_answered()
             if self._generation is None:
                 break
             if generation == self._generation:
                 return found
         return [None] * len(keys)
+
+    def _load_near(self, near: Any, generation: bytes, keys: Sequence[str]) -> list[bytes | None]:
+        """What a replica has of this generation. One that fails is left: a miss this time, then the primary is asked."""
+        try:
+            told, *found = near.mget([_GENERATION, *(_name(generation, key) for key in keys)])
+        except BaseException:
+            self._replicas.failed()
+            raise
+        return found if told == generation else [None] * len(keys)
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
         client = self._connected()
@@ -82,6 +108,9 @@ class RedisBackend:
                 pipe.set(name, record.data, px=left_ms)
         pipe.get(_GENERATION)
         self._generation = pipe.execute()[-1]
+        self._replicas.primary_answered()
+        if self._address.has_replicas:
+            self._replicas.measure(client)
 
     def claim(self, wishes: Sequence[Wish]) -> list[tuple[Lease, bytes | None]]:
         client = self._connected()
@@ -121,6 +150,10 @@ class RedisBackend:
     def close(self) -> None:
         with self._lock:
             client, self._client = self._client, None
+            others, self._others = self._others, {}
+            self._replicas = Replicas(self._find_replicas)
+        for other in others.values():
+            other.close()
         if client is not None:
             client.close()
             if not self._address.cluster:
@@ -128,7 +161,8 @@ class RedisBackend:
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()
-        self._client = None
+        self._client, self._others = None, {}
+        self._replicas = Replicas(self._find_replicas)
 
     def _get(self, names: Sequence[str]) -> list[bytes | None]:
         """What stands under each name: by one command, which costs redis-py a third of a pipeline; not so in a cluster."""
@@ -169,7 +203,19 @@ class RedisBackend:
                 self._client = self._made()
             return self._client
 
-    def _made(self) -> Any:
+    def _find_replicas(self) -> list[Any]:
+        """A client for each replica; the same one as the last time. Sentinels are asked anew."""
+        where = self._address
+        hosts = where.hosts[1:]
+        if where.service:
+            hosts = self._sentinels().discover_slaves(where.service)
+        for host in hosts:
+            if host not in self._others:
+                self._others[host] = self._redis.Redis(host=host[0], port=host[1], db=where.db, **self._said()[0])
+        return [self._others[host] for host in hosts]
+
+    def _said(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What each server is told when we connect, and what of it is for Sentinels too."""
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
@@ -181,16 +227,23 @@ class RedisBackend:
             "socket_keepalive": True,
         }
         tls: dict[str, Any] = {"ssl": True, "ssl_check_hostname": True} if where.tls else {}
-        said = {"username": where.username, "password": where.password, "retry": never, "protocol": 2, **times, **tls}
+        who = {"username": where.username, "password": where.password, "retry": never, "protocol": 2}
+        return {**who, **times, **tls}, {**times, **tls}
+
+    def _sentinels(self) -> Any:
+        said, plain = self._said()
+        hosts, db = self._address.hosts, self._address.db
+        return _untyped("redis.sentinel").Sentinel(hosts, sentinel_kwargs=plain, db=db, **said)
+
+    def _made(self) -> Any:
+        where = self._address
         if where.service:
-            sentinels = _untyped("redis.sentinel").Sentinel(
-                where.hosts, sentinel_kwargs={**times, **tls}, db=where.db, **said
-            )
-            return sentinels.master_for(where.service)
+            return self._sentinels().master_for(where.service)
+        said, _ = self._said()
         if where.cluster:
             cluster = _untyped("redis.cluster")
             return cluster.RedisCluster(startup_nodes=[cluster.ClusterNode(*host) for host in where.hosts], **said)
-        ((host, port),) = where.hosts
+        host, port = where.hosts[0]
         return self._redis.Redis(host=host, port=port, db=where.db, **said)
 
 
