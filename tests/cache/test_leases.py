@@ -222,6 +222,23 @@ def test_a_server_that_fails_gives_no_lease_and_is_left_alone(tmp_path: Path) ->
         store.close()
 
 
+def test_who_has_just_waited_for_a_server_in_vain_does_not_wait_again(tmp_path: Path) -> None:
+    """A call pays one budget, not one to look and another one to ask who leads."""
+    with running(tmp_path) as server:
+        mishaps = Mishaps()
+        store = redis_store(server.port, mishaps)
+        assert store.load("a", 1.0) is None
+        server.freeze()
+        store._budget_s = 0.01
+        assert store.load("a", 1.0) is None and store.claim("a", anything, LONG_S) is None
+        assert asyncio.run(store.claim_async("a", anything, LONG_S)) is None
+        assert mishaps == {"cache load timeout": 1}
+        server.thaw()
+        store._budget_s = PATIENCE_S
+        assert store.load("a", 1.0) is None and store.claim("a", anything, LONG_S) is None and leads(store)
+        store.close()
+
+
 def test_who_waits_is_let_go_when_the_server_dies(tmp_path: Path) -> None:
     with running(tmp_path) as server, ThreadPoolExecutor(1) as pool:
         one, other = redis_store(server.port), redis_store(server.port)

@@ -299,7 +299,9 @@ def test_it_is_frozen(own: Server, run: Run) -> None:
     case.store.close()
 
 
-def test_a_frozen_server_holds_up_the_thread_no_longer_than_its_limit(own: Server) -> None:
+def test_a_frozen_server_holds_up_the_thread_no_longer_than_its_limit(
+    own: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     """Else a path that swallows everything would keep the reader for as long as TCP hopes."""
     mishaps = Mishaps()
     store = postgres_store(own.url, mishaps)
@@ -308,8 +310,11 @@ def test_a_frozen_server_holds_up_the_thread_no_longer_than_its_limit(own: Serve
     own.freeze()
     assert store.load("a", 1.0) is None  # though the caller would have waited for 10 s
     assert "has not answered" in str(mishaps.last["cache load timeout"])
+    store.save(entry("b"), 1.0)
+    assert store.flush(PATIENCE_S) and isinstance(mishaps.last["cache write"], TimeoutError)
+    assert store.claim("c", lambda found: True, 1.0) is None
     own.thaw()
-    assert store.load("a", 1.0) == entry("a")
+    assert store.load("a", 1.0) == entry("a") and not caplog.records  # psycopg has nothing to say either
     store.close()
 
 

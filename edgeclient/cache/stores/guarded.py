@@ -109,11 +109,13 @@ class Guarded:
 
     # -- leading among processes
 
+    # A store that has just not answered is not waited for a second time: a call pays one budget at the most.
+
     def claim(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
-        return self._leading.claim(key, usable, longest_s, self._budget_s)
+        return self._leading.claim(key, usable, longest_s, self._budget_s) if self._reads.well else None
 
     async def claim_async(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
-        return await self._leading.claim_async(key, usable, longest_s, self._budget_s)
+        return await self._leading.claim_async(key, usable, longest_s, self._budget_s) if self._reads.well else None
 
     def release(self, key: str) -> None:
         self._leading.release(key)

@@ -50,9 +50,10 @@ _LANDED = "DELETE FROM edgeclient_leases WHERE token = ANY(%(tokens)b) AND key =
 # Who would take a lease that another one ends at this moment waits for that one, and then looks for what it has saved.
 _CLAIM = """INSERT INTO edgeclient_leases AS held (key, token, until)
     SELECT key, token, now() + make_interval(secs => longest_s)
-    FROM unnest(%b::bytea[], %b::bytea[], %b::float8[]) AS said (key, token, longest_s)
-    ON CONFLICT (key) DO UPDATE SET token = excluded.token, until = excluded.until WHERE held.until <= now()"""
-_HELD = "SELECT key, token FROM edgeclient_leases WHERE key = ANY(%b) AND until > now()"
+    FROM unnest(%(keys)s::bytea[], %(tokens)s::bytea[], %(longest)s::float8[]) AS it (key, token, longest_s)
+    ON CONFLICT (key) DO UPDATE SET token = excluded.token, until = excluded.until WHERE held.until <= now();
+    SELECT key, token FROM edgeclient_leases WHERE key = ANY(%(keys)s::bytea[]) AND until > now();
+    SELECT key, data FROM edgeclient_entries WHERE key = ANY(%(keys)s::bytea[])"""
 _RELEASE = """UPDATE edgeclient_leases SET token = '', until = now() + make_interval(secs => %s)
     WHERE key = ANY(%b) AND token = ANY(%b)"""
 _USAGE = "SELECT count(*), coalesce(sum(size), 0)::bigint FROM edgeclient_entries"
@@ -121,12 +122,14 @@ class PostgresBackend:
         keys, tokens, longest = map(list, zip(*{row[0]: row for row in asked}.values(), strict=True))
         with self._leasing as db:
             self._prepare(self._leasing, db)
-            with db.pipeline():  # one round trip; each statement sees what was committed before it
-                db.execute(_CLAIM, (keys, tokens, longest))
-                held = db.execute(_HELD, (keys,), binary=True)
-                kept = db.execute(_LOAD, (keys,), binary=True)
-            holders: dict[bytes, bytes] = dict(held.fetchall())
-            found: dict[bytes, bytes] = dict(kept.fetchall())
+            cursor = psycopg.ClientCursor(
+                db
+            )  # several statements in one round trip, each of which sees what is committed
+            cursor.execute(_CLAIM, {"keys": keys, "tokens": tokens, "longest": longest})
+            cursor.nextset()
+            holders: dict[bytes, bytes] = dict(cursor.fetchall())
+            cursor.nextset()
+            found: dict[bytes, bytes] = dict(cursor.fetchall())
         return [(_whose(holders.get(short(wish.key)), wish), found.get(short(wish.key))) for wish in wishes]
 
     def release(self, wishes: Sequence[Wish]) -> None:

@@ -37,6 +37,7 @@ class Bounded(psycopg.Connection):
             while True:
                 ready = _ready(self.fileno(), wanted, deadline - time.monotonic())
                 if not ready:
+                    self.close()  # else psycopg would try to roll back, and log that it could not
                     raise TimeoutError("PostgreSQL has not answered")
                 wanted = gen.send(Ready(ready))
         except StopIteration as done:
