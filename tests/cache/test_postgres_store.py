@@ -98,7 +98,10 @@ def test_what_has_expired_goes_by_the_servers_clock(postgres: Server) -> None:
     store.save(entry("short", stored_at=1.0, expires_at=1.001), 1.0)
     store.save(entry("long", stored_at=1.0, expires_at=60.0), 1.0)
 
+    assert store.flush(PATIENCE_S)
+
     def gone() -> bool:
+        postgres.tell("DELETE FROM edgeclient_leases")
         store._backend._tidy_at = 0.0  # type: ignore[attr-defined]
         store.save(entry("other", stored_at=1e9, expires_at=1e9 + 60), 1e9)
         assert store.flush(PATIENCE_S)
@@ -136,6 +139,36 @@ def test_of_many_processes_one_tidies_up(postgres: Server) -> None:
         assert store.flush(PATIENCE_S) and in_table(postgres) == 301
     store.save(entry("last"), 1.0)
     assert store.flush(PATIENCE_S) and int(in_table(postgres)) < 120  # type: ignore[call-overload]
+    store.close()
+
+
+def test_now_and_then_one_of_many_processes_looks_what_is_held(postgres: Server) -> None:
+    one, other = postgres_store(postgres.url), postgres_store(postgres.url)
+    one.save(entry("short"), 1.0)
+    assert one.flush(PATIENCE_S)
+    postgres.tell(f"UPDATE {TABLE} SET kept_until = now() - interval '1 s'")
+    other.save(entry("a"), 1.0)  # its first look, but one has just looked
+    assert other.flush(PATIENCE_S) and in_table(postgres) == 2
+    one.close()
+    other.close()
+
+
+def test_a_lot_that_has_expired_goes_bit_by_bit(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SWEEP", 10)
+    store = postgres_store(postgres.url)
+    store.save(entry("first"), 1.0)
+    assert store.flush(PATIENCE_S)
+    postgres.tell(
+        f"INSERT INTO {TABLE} SELECT n::text::bytea, '', 100, now() - interval '1 s' FROM generate_series(1, 25) AS n"
+    )
+    postgres.tell("DELETE FROM edgeclient_leases")
+    store._backend._tidy_at = 0.0  # type: ignore[attr-defined]
+    left = []
+    for _ in range(4):
+        store.save(entry("first"), 1.0)
+        assert store.flush(PATIENCE_S)
+        left.append(in_table(postgres))
+    assert left == [16, 6, 1, 1]
     store.close()
 
 

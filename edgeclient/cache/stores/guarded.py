@@ -141,6 +141,7 @@ class Guarded:
         try:
             saved = [self._record(key, entry, now) for key, (entry, now) in batch.items() if entry is not None]
             self._backend.write(saved, [key for key, (entry, _) in batch.items() if entry is None], self._latest)
+            self._writes.succeeded()
             self._leading.ended(saved)
         except Exception as error:
             self._writes.failed(self._clock())

@@ -47,13 +47,16 @@ _SAVE = """INSERT INTO edgeclient_entries AS kept (key, data, size, kept_until)
     WHERE kept.kept_until <= now() OR NOT kept.key = ANY(%(led)b)
     OR EXISTS (SELECT 1 FROM edgeclient_leases AS l WHERE l.key = kept.key AND l.token = ANY(%(tokens)b))"""
 _LANDED = "DELETE FROM edgeclient_leases WHERE token = ANY(%(tokens)b) AND key = ANY(%(led)b)"
-# Who would take a lease that another one ends at this moment waits for that one, and then looks for what it has saved.
+# In one round trip. Each statement sees what is committed when it begins: who takes a lease that another one ends at this
+# moment waits for that one, and then finds what it has saved.
 _CLAIM = """INSERT INTO edgeclient_leases AS held (key, token, until)
     SELECT key, token, now() + make_interval(secs => longest_s)
     FROM unnest(%(keys)s::bytea[], %(tokens)s::bytea[], %(longest)s::float8[]) AS it (key, token, longest_s)
     ON CONFLICT (key) DO UPDATE SET token = excluded.token, until = excluded.until WHERE held.until <= now();
     SELECT key, token FROM edgeclient_leases WHERE key = ANY(%(keys)s::bytea[]) AND until > now();
     SELECT key, data FROM edgeclient_entries WHERE key = ANY(%(keys)s::bytea[])"""
+_TURN = """INSERT INTO edgeclient_leases AS held VALUES ('tidy', '-', now() + make_interval(secs => %s))
+    ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE held.until <= now() RETURNING 1"""
 _RELEASE = """UPDATE edgeclient_leases SET token = '', until = now() + make_interval(secs => %s)
     WHERE key = ANY(%b) AND token = ANY(%b)"""
 _USAGE = "SELECT count(*), coalesce(sum(size), 0)::bigint FROM edgeclient_entries"
@@ -61,10 +64,6 @@ _FIRST_TO_GO = """DELETE FROM edgeclient_entries WHERE key IN
     (SELECT key FROM edgeclient_entries {where} ORDER BY kept_until LIMIT %s FOR UPDATE SKIP LOCKED)"""
 _EXPIRE = _FIRST_TO_GO.format(where="WHERE kept_until <= now()")
 _EVICT = _FIRST_TO_GO.format(where="")
-
-_left_behind: list[
-    psycopg.Connection
-] = []  # of the parent, in a forked child: closing them there would end its sessions
 
 
 class PostgresBackend:
@@ -122,9 +121,7 @@ class PostgresBackend:
         keys, tokens, longest = map(list, zip(*{row[0]: row for row in asked}.values(), strict=True))
         with self._leasing as db:
             self._prepare(self._leasing, db)
-            cursor = psycopg.ClientCursor(
-                db
-            )  # several statements in one round trip, each of which sees what is committed
+            cursor = psycopg.ClientCursor(db)  # it takes several statements at once
             cursor.execute(_CLAIM, {"keys": keys, "tokens": tokens, "longest": longest})
             cursor.nextset()
             holders: dict[bytes, bytes] = dict(cursor.fetchall())
@@ -171,9 +168,16 @@ class PostgresBackend:
             db.execute(f"COMMENT ON TABLE edgeclient_entries IS '{_SAID}{len(_STEPS)}'".encode())
 
     def _tidy(self, db: Bounded) -> None:
-        """Take away what has expired and what is too much: a part of it, if it is a lot. Of many processes one does."""
+        """Take away what has expired and what is too much: a part of it, if it is a lot.
+
+        Of many processes one does: now and then, or when it has written a lot.
+        """
+        much = self._written > self._max_bytes // 64
         with limited(db, PATIENCE_S):
             if not _one(db.execute("SELECT pg_try_advisory_xact_lock(%s, 1)", (_LOCK,)))[0]:
+                return
+            if db.execute(_TURN, (_TIDY_S,)).fetchone() is None and not much:
+                self._tidy_at = time.monotonic() + _TIDY_S
                 return
             db.execute("DELETE FROM edgeclient_leases WHERE until <= now()")
             gone = db.execute(_EXPIRE, (_SWEEP,)).rowcount
@@ -185,6 +189,8 @@ class PostgresBackend:
                 gone += taken
                 if not taken:
                     break
+            if gone >= _SWEEP:  # there is more: it is anybody's turn at once
+                db.execute("DELETE FROM edgeclient_leases WHERE key = 'tidy'")
         self._written = 0
         self._tidy_at = time.monotonic() + (_TIDY_S if gone < _SWEEP else 0.0)
 

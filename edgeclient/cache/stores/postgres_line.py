@@ -20,9 +20,8 @@ PATIENCE_S = 5.0  # for what is done beside all calls
 
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # opens no file of its own
 
-_left_behind: list[
-    psycopg.Connection
-] = []  # of the parent, in a forked child: closing them there would end its sessions
+# Connections of the parent, in a forked child: closing them there would end its sessions.
+_left_behind: list[psycopg.Connection] = []
 
 
 class Bounded(psycopg.Connection):
@@ -69,9 +68,8 @@ class Line:
             if self._db is not None and _is_stale(self._db):
                 self._let_go()
             if self._db is None:
-                self._db = Bounded.connect(
-                    autocommit=True, prepare_threshold=None, **self._said
-                )  # as PgBouncer wants it
+                # Nothing is prepared: the next statement may be another session's, behind a PgBouncer.
+                self._db = Bounded.connect(autocommit=True, prepare_threshold=None, **self._said)
                 self.is_new = True
             return self._db
         except BaseException:
