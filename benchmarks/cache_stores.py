@@ -6,7 +6,8 @@ Hits: CPU of a call over the store alone (without the layer of memory), as a rat
 answers at once. SQLite: so many entries of 1 kB; the bar is 1,000,000 (`--entries 1000000`): p99 lookup at most 2 ms, at most
 1.6 kB of file an entry. Faults: a server on loopback is killed, frozen and started again while lookups go on, twenty in a
 second; told are the longest lookup during the fault, how many took longer than 5 ms, and after how long the first hit came
-again. A redis-server on the PATH is needed for what is about Redis; without one it is left out.
+again. A redis-server on the PATH is needed for what is about Redis; without one it is left out. So is PostgreSQL without
+`--postgres`.
 """
 
 from __future__ import annotations
@@ -164,8 +165,8 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def lookups(port: int) -> dict[str, float]:
-    store = below(f"redis://127.0.0.1:{port}", budget_s=1.0)
+def lookups(url: str) -> dict[str, float]:
+    store = below(url, budget_s=1.0)
     for n in range(1000):
         store.save(entry(n), 1e9)
     store.flush(10.0)
@@ -234,6 +235,7 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--postgres", metavar="URL", help="a database, which gets the tables of a cache")
     parser.add_argument("--json", type=Path)
     said = parser.parse_args()
     has_redis = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -252,8 +254,11 @@ def main() -> None:
             port = free_port()
             with redis_server(port):
                 found["hit, redis"] = hits(f"redis://127.0.0.1:{port}", url, said.rounds, said.calls)
-                found["redis"] = lookups(port)
+                found["redis"] = lookups(f"redis://127.0.0.1:{port}")
             found |= faults()
+        if said.postgres:
+            found["hit, postgres"] = hits(said.postgres, url, said.rounds, said.calls)
+            found["postgres"] = lookups(said.postgres)
     finally:
         server.kill()
         server.wait()

@@ -16,7 +16,7 @@ from .cascading import ask_first, note_use
 from .errors import RouteError
 from .policies import Policies
 from .pops.identity import pop_of
-from .recalling import keep, not_cached, recall, recall_alike, recall_stale, tee_of
+from .recalling import keep, let_go, not_cached, recall, recall_alike, recall_led, recall_stale, tee_of
 from .reporting import notes_of, report_error
 from .routing import cascade
 from .routing.knowledge import Named, names_of, news_of
@@ -53,7 +53,10 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
             return reply
     stored, lookup = False, None
     try:
-        if call.question is not None:
+        if flight is not None:  # who leads here follows, where another process leads
+            reply = await recall_led(call, edge, rt, began)
+            stored = reply is not None
+        if reply is None and call.question is not None:
             reply, lookup = await recall_alike(call, edge, rt, began)  # 5 semantic cache
         if reply is None and call.controls.only_if_cached:
             reply = not_cached(call, edge, rt, began)
@@ -63,6 +66,8 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
     finally:
         if flight is not None:
             edge.flights.land(flight, stored=stored)
+            if not stored:
+                let_go(call, edge)
 
 
 def _mind_end(call: Call, name: Named, edge: Policies, rt: Runtime, began: float) -> None:

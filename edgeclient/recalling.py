@@ -54,6 +54,28 @@ async def recall_stale(call: Call, edge: Policies, rt: Runtime, began: float, tr
     return reply
 
 
+async def recall_led(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply | None:
+    """The answer that another process gets, where one leads this call. None: lead it, or go alone."""
+    if edge.store is None or not edge.store.leases or call.controls.only_if_cached:
+        return None
+
+    def usable(entry: Entry) -> bool:
+        return policy.usable(entry, call, rt.wall())
+
+    try:
+        entry = await rt.claim(edge.store, call.key, usable, edge.settings.flight_wait_s)
+        return _hit(call, entry, edge, rt, began, collapsed=True) if entry is not None else None
+    except Exception as error:
+        edge.telemetry.mishap("cache lease", error)
+        return None
+
+
+def let_go(call: Call, edge: Policies) -> None:
+    """Tell other processes that this call, which we may have led, leaves no answer to wait for."""
+    if edge.store is not None and edge.store.leases:
+        edge.store.release(call.key)
+
+
 async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple[Reply | None, Lookup | None]:
     """The answer of an entry whose question means the same, within the stated error; and what was looked up.
 

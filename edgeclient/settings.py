@@ -121,9 +121,11 @@ class Cache:
     `stale_if_error_s`: seconds for which an answer that is no longer fresh still answers calls whose every attempt failed.
     `store`: where answers are kept besides: "memory" (nowhere else), "sqlite" (a file in the user's cache directory),
     "sqlite:PATH", "redis://USER:PASSWORD@HOST:PORT/DB" ("rediss://" over TLS; "redis+sentinel://HOST,HOST/SERVICE",
-    "redis+cluster://HOST,HOST"), or "env:NAME", a variable that says it.
+    "redis+cluster://HOST,HOST", "redis+replicas://PRIMARY,REPLICA"), "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    ("postgresql+logged://": answers outlive a crash of the server), or "env:NAME", a variable that says it.
     `budget_s`: longest wait for a file or a server, then it is a miss; by default 0.005 for a file and 0.025 for a server.
-    `file_bytes`: of the SQLite file, whose oldest answers go first.
+    `file_bytes`: of the SQLite file, whose oldest answers go first, or of the PostgreSQL table, where those go first that
+    expire first.
     `encryption`: the key that seals what is kept in a file or on a server: 32 bytes, "env:NAME" (a variable that holds them
     in base64 or hexadecimal), a function that returns them, or a list of such, newest first: the first one seals, all unseal.
 

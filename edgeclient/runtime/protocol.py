@@ -66,6 +66,9 @@ class Runtime(Protocol):
     async def load(self, store: Store, key: str) -> Entry | None:
         """Ask a store, in the way that fits: one that waits is awaited by tasks, and blocks a thread."""
 
+    async def claim(self, store: Store, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        """Lead the calls for a key among all processes, or wait for the answer of the one that does; see `Store.claim`."""
+
     async def vector(self, vectors: Vectors, text: str) -> Any | None:
         """The vector of a text, within the embedder's time budget; None when there is none."""
 

@@ -80,6 +80,9 @@ class TaskRuntime(DoorRuntime):
     async def load(self, store: Store, key: str) -> Entry | None:
         return await store.load_async(key, self.wall()) if store.waits else store.load(key, self.wall())
 
+    async def claim(self, store: Store, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        return await store.claim_async(key, usable, longest_s)
+
     async def vector(self, vectors: Vectors, text: str) -> Any | None:
         return await vectors.vector_async(text)
 

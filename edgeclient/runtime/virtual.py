@@ -160,6 +160,9 @@ class VirtualRuntime:
     async def load(self, store: Store, key: str) -> Entry | None:
         return store.load(key, self.wall())
 
+    async def claim(self, store: Store, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        return None  # there is one process
+
     async def save(self, store: Store, entry: Entry) -> bool:
         return store.save(entry, self.wall())
 

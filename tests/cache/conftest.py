@@ -1,9 +1,10 @@
-"""One Redis server for all tests that do no harm to it; each of them begins with an empty one."""
+"""One Redis and one PostgreSQL server for all tests that do no harm to them; each begins with an empty one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import postgres_servers
 import pytest
 from servers import Server, running
 
@@ -19,3 +20,16 @@ def _shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
 def server(_shared_server: Server) -> Server:
     _shared_server.tell("FLUSHALL")
     return _shared_server
+
+
+@pytest.fixture(scope="session")
+def _shared_postgres() -> Iterator[postgres_servers.Server]:
+    pytest.importorskip("psycopg")
+    with postgres_servers.running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(_shared_postgres: postgres_servers.Server) -> postgres_servers.Server:
+    _shared_postgres.forget()
+    return _shared_postgres

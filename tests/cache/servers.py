@@ -112,7 +112,8 @@ def running(folder: Path, *options: str, file: Path | None = None) -> Iterator[S
 @contextmanager
 def replicated(folder: Path) -> Iterator[tuple[Server, Server, Server]]:
     """A primary, its replica, and a Sentinel that watches them as `main` and is quick to replace the primary."""
-    with running(folder) as primary, running(folder, "--replicaof", "127.0.0.1", str(primary.port)) as replica:
+    quick = ("--repl-diskless-sync-delay", "0")
+    with running(folder, *quick) as primary, running(folder, "--replicaof", "127.0.0.1", str(primary.port)) as replica:
         until(lambda: b"master_link_status:up" in replica.raw("INFO replication"))
         written = folder / "sentinel.conf"
         written.write_text(

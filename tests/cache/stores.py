@@ -73,3 +73,19 @@ def redis_store(
     address = port if isinstance(port, Address) else Address((("127.0.0.1", port),), **said)
     backend = RedisBackend(address)
     return Guarded(backend, budget_s=budget_s, mishap=Mishaps() if mishaps is None else mishaps, clock=clock or Clock())
+
+
+def postgres_store(
+    url: str,
+    mishaps: Mishaps | None = None,
+    *,
+    max_bytes: int = 2**30,
+    budget_s: float = 10.0,
+    clock: Clock | None = None,
+    logged: bool = False,
+) -> Guarded:
+    """A store in a table of a server of this machine."""
+    from edgeclient.cache.stores.postgres import PostgresBackend
+
+    backend = PostgresBackend(url, max_bytes=max_bytes, logged=logged)
+    return Guarded(backend, budget_s=budget_s, mishap=Mishaps() if mishaps is None else mishaps, clock=clock or Clock())

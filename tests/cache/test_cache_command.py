@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from servers import clustered, free_port, running
-from stores import Mishaps, entry, redis_store, sqlite_store
+from stores import Mishaps, entry, postgres_store, redis_store, sqlite_store
 
 from edgeclient.cache.stores import wire
 from edgeclient.cache.stores.guarded import Guarded
@@ -34,7 +34,7 @@ class Place:
         self.url, self.store, self.harm = url, store, raw
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis", "postgres"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "sqlite":
         path = tmp_path / "a.db"
@@ -45,6 +45,24 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
         store = sqlite_store(path)
         yield Place(f"sqlite:{path}", store, in_file)
+        store.close()
+        return
+    if request.param == "postgres":
+        postgres = request.getfixturevalue("postgres")
+
+        def in_table(key: str, data: Any) -> None:
+            import psycopg
+
+            with psycopg.connect(postgres.url, autocommit=True) as db:
+                data = data.encode() if isinstance(data, str) else data
+                db.execute(
+                    "INSERT INTO edgeclient_entries VALUES (%s, %s, %s, now() + interval '1 day') "
+                    "ON CONFLICT (key) DO UPDATE SET data = excluded.data",
+                    (bytes.fromhex(key), data, len(data)),
+                )
+
+        store = postgres_store(postgres.url)
+        yield Place(postgres.url, store, in_table)
         store.close()
         return
     pytest.importorskip("redis")

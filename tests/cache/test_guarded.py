@@ -301,3 +301,18 @@ def test_threads_end_when_nothing_is_to_do(monkeypatch: pytest.MonkeyPatch) -> N
             thread.join(PATIENCE_S)
         assert not case.store._writer._running and not case.store._reader._running
     assert len(case.fake.kept) == 3
+
+
+def test_a_backend_that_takes_writes_again_gets_all_of_them() -> None:
+    case = Case()
+    case.fake.write_fails = OSError("full")
+    for n in range(5):
+        case.store.save(entry(str(n)), 1.0)
+        assert case.store.flush(PATIENCE_S)
+    assert case.mishaps["cache write"] == 3
+    case.fake.write_fails = None
+    case.clock.now += 0.3
+    for n in range(5):  # the first one is a trial
+        assert case.store.save(entry(str(n)), 1.0)
+        assert case.store.flush(PATIENCE_S)
+    assert len(case.fake.kept) == 5 and case.mishaps["cache write"] == 3

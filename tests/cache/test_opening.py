@@ -55,6 +55,7 @@ def test_sqlite_alone_is_a_file_in_the_users_cache(tmp_path: Path, monkeypatch: 
         ("valkey://[::1]:7/", Address((("::1", 7),))),
         ("redis+sentinel://a,b:7/main", Address((("a", 26379), ("b", 7)), service="main")),
         ("rediss+sentinel://:pw@a/main/2", Address((("a", 26379),), 2, password="pw", tls=True, service="main")),
+        ("redis+replicas://a,b:7/2", Address((("a", 6379), ("b", 7)), 2)),
         ("redis+cluster://a:1,b:2", Address((("a", 1), ("b", 2)), cluster=True)),
         ("valkeys+cluster://a", Address((("a", 6379),), tls=True, cluster=True)),
     ],
@@ -63,6 +64,32 @@ def test_a_servers_address(url: str, address: Address) -> None:
     store = opened(url)
     assert isinstance(store, Layered) and store.waits
     assert store._below._backend._address == address  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("url", "logged", "said"),
+    [
+        ("postgresql://h", False, {"host": "h"}),
+        (
+            "postgres://me:p%40w@h:7/d",
+            False,
+            {"host": "h", "port": "7", "user": "me", "password": "p@w", "dbname": "d"},
+        ),
+        ("postgresql+logged://a:1,b/d", True, {"host": "a,b", "port": "1,", "dbname": "d"}),
+        (
+            "postgresql://h/d?sslmode=verify-full&connect_timeout=9",
+            False,
+            {"sslmode": "verify-full", "connect_timeout": "9"},
+        ),
+        ("postgresql:///d?host=/run/postgresql", False, {"host": "/run/postgresql", "connect_timeout": 2}),
+    ],
+)
+def test_where_a_table_is(url: str, logged: bool, said: dict[str, str]) -> None:
+    pytest.importorskip("psycopg")
+    store = opened(url, file_bytes=2**21)
+    assert isinstance(store, Layered) and store.waits and store._below._budget_s == 0.025  # type: ignore[attr-defined]
+    backend = store._below._backend  # type: ignore[attr-defined]
+    assert backend._logged is logged and backend._max_bytes == 2**21 and said.items() <= backend._reading._said.items()
 
 
 def test_budgets_have_defaults_and_can_be_set(tmp_path: Path) -> None:
@@ -90,16 +117,28 @@ def test_budgets_have_defaults_and_can_be_set(tmp_path: Path) -> None:
         ("redis://h:port", "give redis://HOST"),
         ("redis://h:99999", "give redis://HOST"),
         ("redis://h/one", "number of a database"),
-        ("redis://a,b", "only a cluster or Sentinels have several hosts"),
+        ("redis://a,b", "only a cluster, Sentinels or .replicas have several hosts"),
         ("redis+cluster://a/1", "a cluster has no numbered databases"),
         ("redis+sentinel://a", "give the name of the service"),
         ("redis://h/main/1", "give the name of the service"),
+        ("redis+replicas://a", "give the primary and its replicas"),
         ("redis+proxy://h", "give 'memory'"),
         (f"redis://h?password={SECRET}", "is 'redis://h\\?...'; give redis://HOST"),
         (f"redis://:{SECRET}@h:port", r"is 'redis://\*\*\*@h:port'"),
         (f"redis:/me:{SECRET}@h", r"is 'redis:/\*\*\*@h'"),
         (f"redsi://me:{SECRET}@h", r"is 'redsi://\*\*\*@h'; give 'memory'"),
         (f"redis://me:{SECRET}/x@y@h", r"'redis://\*\*\*@h'"),
+        ("postgresql:h", "is 'postgresql:h'; give postgresql://USER"),
+        ("postgresql+unlogged://h", "give 'memory'"),
+        ("postgresql://h:port/d", "give postgresql://USER"),
+        ("postgresql://h:70000/d", "give postgresql://USER"),
+        (f"postgresql://h/d?{SECRET}", r"is 'postgresql://h/d\?\.\.\.'; give postgresql://USER"),
+        (f"postgresql://h/d?pasword={SECRET}", "libpq knows no 'pasword'"),
+        (f"postgresql://me:{SECRET}/x@y@h/d", r"is 'postgresql://\*\*\*@h/d'; give postgresql://USER"),
+        (
+            f"postgresql://me:{SECRET}%zz@h/d",
+            r"give postgresql://USER:PASSWORD@HOST:PORT/DATABASE, the password percent-",
+        ),
         ("env:NO_SUCH_VARIABLE", "variable NO_SUCH_VARIABLE is not set; set it"),
     ],
 )
@@ -150,6 +189,8 @@ def test_a_missing_package_is_said_at_construction(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"package redis is missing; pip install .edgeclient\[redis\]"):
         opened("redis://h")
+    with pytest.raises(SettingsError, match=r"package psycopg is missing; pip install .edgeclient\[postgres\]"):
+        opened("postgresql://h")
 
 
 def test_the_source_of_a_wrong_store_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

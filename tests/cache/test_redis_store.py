@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pipeline.scripted import A, Run, both_ways, ok, policies, request
-from pipeline.test_pipeline import ask
+from befalling import PATIENCE_S, QUESTIONS, SHORT_S, Befallen, Line
+from pipeline.scripted import Run, both_ways
 from servers import Server, clustered, replicated, running, until
-from stores import Clock, Mishaps, entry, redis_store
+from stores import Mishaps, entry, redis_store
 
 from edgeclient.cache.stores import redis as module
 from edgeclient.cache.stores import wire
-from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.cache.stores.redis import Address
 
 pytest.importorskip("redis")
 
-PATIENCE_S = 20.0
-SHORT_S = 0.03
-QUESTIONS = [f"{n}?" for n in range(20)]
 
-
-class Case:
-    """Calls through the pipeline, over a store on a server. Its breakers' clock stands still unless a test moves it."""
-
-    def __init__(self, port: int | Address, run: Run, **said: str) -> None:
-        self.mishaps, self.clock, self.run = Mishaps(), Clock(), run
-        self.store: Guarded = redis_store(port, self.mishaps, budget_s=PATIENCE_S, clock=self.clock, **said)
-        self.edge = policies(A, store=self.store)
-        self.rt = run.runtime(a=ok())
-
-    def calls(self, *questions: str) -> list[str]:
-        """What the cache said to each; every call has an answer."""
-        said = []
-        for question in questions:
-            reply = ask(self.run, self.rt, self.edge, request(question))
-            assert reply.status == 200 and reply.notes is not None
-            said.append(reply.notes.cache)
-        return said
-
-    def settle(self) -> None:
-        assert self.store.flush(PATIENCE_S)
-
-    def recovers(self) -> bool:
-        """True when calls find answers again, within three trials: 2 s apart at the most."""
-        self.store._budget_s = PATIENCE_S
-        for _ in range(3):
-            self.clock.now += 2.1
-            self.calls("again?")
-            self.settle()
-        return self.calls("again?") == ["hit"]
+def calls_over(port: int | Address, run: Run, **said: str) -> Befallen:
+    return Befallen(lambda mishaps, clock: redis_store(port, mishaps, budget_s=PATIENCE_S, clock=clock, **said), run)
 
 
 @pytest.fixture
@@ -155,7 +121,7 @@ def test_a_password_is_given(tmp_path: Path) -> None:
 
 @both_ways
 def test_it_is_killed(own: Server, run: Run) -> None:
-    case = Case(own.port, run)
+    case = calls_over(own.port, run)
     assert case.calls("a?", "a?") == ["miss", "hit"]
     own.kill()
     case.settle()
@@ -171,7 +137,7 @@ def test_it_is_killed(own: Server, run: Run) -> None:
 @both_ways
 def test_it_was_never_there(own: Server, run: Run) -> None:
     own.kill()
-    case = Case(own.port, run)
+    case = calls_over(own.port, run)
     assert case.calls(*"abcdef") == ["miss"] * 6
     assert case.mishaps["cache load"] == 3
     own.start()
@@ -182,7 +148,7 @@ def test_it_was_never_there(own: Server, run: Run) -> None:
 @both_ways
 def test_it_is_started_anew_between_two_calls(own: Server, run: Run) -> None:
     """The connections are stale: the first lookup and the first write go over new ones."""
-    case = Case(own.port, run)
+    case = calls_over(own.port, run)
     case.calls("a?")
     case.settle()
     own.kill()
@@ -196,7 +162,7 @@ def test_it_is_started_anew_between_two_calls(own: Server, run: Run) -> None:
 @both_ways
 def test_it_is_frozen(own: Server, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LONGEST_S", 0.2)
-    case = Case(own.port, run)
+    case = calls_over(own.port, run)
     assert case.calls("a?", "a?") == ["miss", "hit"]
     case.settle()
     assert case.calls("a?") == ["hit"]
@@ -211,7 +177,7 @@ def test_it_is_frozen(own: Server, run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 @both_ways
 def test_it_is_full(own: Server, run: Run) -> None:
-    case = Case(own.port, run)
+    case = calls_over(own.port, run)
     case.calls("a?")
     case.settle()
     own.tell("CONFIG", "SET", "maxmemory-policy", "noeviction")
@@ -227,7 +193,7 @@ def test_it_is_full(own: Server, run: Run) -> None:
 
 @both_ways
 def test_it_becomes_read_only(own: Server, run: Run) -> None:
-    case = Case(own.port, run)
+    case = calls_over(own.port, run)
     case.calls("a?")
     case.settle()
     own.tell("CONFIG", "SET", "replica-serve-stale-data", "yes")
@@ -243,8 +209,8 @@ def test_it_becomes_read_only(own: Server, run: Run) -> None:
 
 @both_ways
 def test_it_is_slow(own: Server, run: Run) -> None:
-    with _Line(own.port) as line:
-        case = Case(line.port, run)
+    with Line(own.port) as line:
+        case = calls_over(line.port, run)
         assert case.calls("a?", "a?") == ["miss", "hit"]
         case.settle()
         line.hold()
@@ -258,8 +224,8 @@ def test_it_is_slow(own: Server, run: Run) -> None:
 
 @both_ways
 def test_what_answers_is_no_redis(run: Run) -> None:
-    with _Line(0, answer=b"HTTP/1.1 400 Bad Request\r\n\r\n") as line:
-        case = Case(line.port, run)
+    with Line(0, answer=b"HTTP/1.1 400 Bad Request\r\n\r\n") as line:
+        case = calls_over(line.port, run)
         assert case.calls(*"abcdef") == ["miss"] * 6
         assert case.mishaps["cache load"] == 3
         case.store.close()
@@ -267,7 +233,7 @@ def test_what_answers_is_no_redis(run: Run) -> None:
 
 @both_ways
 def test_values_of_somebody_else_are_misses(server: Server, run: Run) -> None:
-    case = Case(server.port, run)
+    case = calls_over(server.port, run)
     case.calls("a?")
     case.settle()
     (name,) = (key for key in server.tell("KEYS", "*") if not key.endswith(b"generation"))
@@ -289,7 +255,7 @@ def test_values_of_somebody_else_are_misses(server: Server, run: Run) -> None:
 @both_ways
 def test_sentinels_name_the_primary_and_the_next_one(tmp_path: Path, run: Run) -> None:
     with replicated(tmp_path) as (primary, replica, sentinel):
-        case = Case(Address((("127.0.0.1", sentinel.port),), service="main"), run)
+        case = calls_over(Address((("127.0.0.1", sentinel.port),), service="main"), run)
         assert case.calls("a?") == ["miss"]
         case.settle()
         until(lambda: replica.tell("DBSIZE") == 2)
@@ -306,7 +272,7 @@ def test_sentinels_name_the_primary_and_the_next_one(tmp_path: Path, run: Run) -
 @both_ways
 def test_a_cluster_shares_the_entries_among_its_servers(tmp_path: Path, run: Run) -> None:
     with clustered(tmp_path) as servers:
-        case = Case(Address((("127.0.0.1", servers[0].port),), cluster=True), run)
+        case = calls_over(Address((("127.0.0.1", servers[0].port),), cluster=True), run)
         assert case.calls(*QUESTIONS) == ["miss"] * 20
         case.settle()
         assert case.calls(*QUESTIONS) == ["hit"] * 20 and not case.mishaps
@@ -320,65 +286,3 @@ def test_a_cluster_shares_the_entries_among_its_servers(tmp_path: Path, run: Run
         assert case.calls(*QUESTIONS) == ["miss"] * 20
         case.settle()
         case.store.close()
-
-
-class _Line:
-    """A line to a server, which can hold back what the server says; with `answer`, a stranger who always says that."""
-
-    def __init__(self, port: int, answer: bytes = b"") -> None:
-        self._to, self._answer = port, answer
-        self._flows = threading.Event()
-        self._flows.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def hold(self) -> None:
-        self._flows.clear()
-
-    def let_go(self) -> None:
-        self._flows.set()
-
-    def __enter__(self) -> _Line:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._flows.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for it in self._open:
-            it.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.append(client)
-            if self._answer:
-                threading.Thread(target=self._say, args=(client,), daemon=True).start()
-                continue
-            server = socket.create_connection(("127.0.0.1", self._to))
-            self._open.append(server)
-            threading.Thread(target=self._pass, args=(client, server, None), daemon=True).start()
-            threading.Thread(target=self._pass, args=(server, client, self._flows), daemon=True).start()
-
-    def _say(self, client: socket.socket) -> None:
-        try:
-            while client.recv(65536):
-                client.sendall(self._answer)
-        except OSError:
-            pass
-
-    def _pass(self, one: socket.socket, other: socket.socket, flows: threading.Event | None) -> None:
-        try:
-            while data := one.recv(65536):
-                if flows is not None:
-                    flows.wait(PATIENCE_S)
-                other.sendall(data)
-        except OSError:
-            pass
-        for it in (one, other):
-            it.close()

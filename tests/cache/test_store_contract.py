@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stores import Mishaps, entry, redis_store, sqlite_store
+from stores import Mishaps, entry, postgres_store, redis_store, sqlite_store
 
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.guarded import Guarded
@@ -18,7 +18,7 @@ from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.cache.stores.sealed import Sealed
 from edgeclient.values import Entry
 
-KINDS = ["memory", "sqlite", "sealed", "redis", "layered"]
+KINDS = ["memory", "sqlite", "sealed", "redis", "postgres", "layered"]
 
 
 class Kept:
@@ -40,6 +40,8 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
         behind = [sqlite_store(tmp_path / "cache.db", form=Sealed(bytes(32), Mishaps()))]
     elif request.param == "redis":
         behind = [redis_store(request.getfixturevalue("server").port)]
+    elif request.param == "postgres":
+        behind = [postgres_store(request.getfixturevalue("postgres").url)]
     elif request.param == "layered":
         behind = [sqlite_store(tmp_path / "cache.db")]
     store: Store = behind[0] if behind else MemoryStore(100_000)

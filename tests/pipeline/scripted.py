@@ -123,6 +123,12 @@ class Scripted:
         await self._let_others()
         return await store.load_async(key, self.wall()) if self.suspends else store.load(key, self.wall())
 
+    async def claim(self, store: Store, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        await self._let_others()
+        if self.suspends:
+            return await store.claim_async(key, usable, longest_s)
+        return store.claim(key, usable, longest_s)
+
     async def save(self, store: Store, entry: Entry) -> bool:
         await self._let_others()
         return store.save(entry, self.wall())
@@ -160,6 +166,15 @@ class BrokenStore:
     """A store with which nothing works."""
 
     waits = False
+    leases = True
+
+    def claim(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        raise OSError("claim is broken")
+
+    async def claim_async(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        raise OSError("claim is broken")
+
+    def release(self, key: str) -> None: ...
 
     def load(self, key: str, now: float) -> Entry | None:
         raise OSError("load is broken")

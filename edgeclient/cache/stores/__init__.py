@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ...values import Entry
@@ -21,10 +22,26 @@ class Store(Protocol):
     def waits(self) -> bool:
         """True when `load` may have to wait for something outside this process; then tasks use `load_async`."""
 
+    @property
+    def leases(self) -> bool:
+        """True when several processes may share it, so that one of them can lead the calls for a key."""
+
     def load(self, key: str, now: float) -> Entry | None: ...
 
     async def load_async(self, key: str, now: float) -> Entry | None:
         """The same without blocking the event loop, and without leaving a task behind."""
+
+    def claim(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        """Lead the calls for a key among all processes, or wait so long for the answer of the process that does.
+
+        Gives the usable entry that somebody else stored meanwhile. None: ask for the answer yourself, as leader or because
+        there is nothing to wait for, and then `save` it or `release` the key. Never raises.
+        """
+
+    async def claim_async(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None: ...
+
+    def release(self, key: str) -> None:
+        """There will be no answer to save: let those who wait in other processes go. Nothing, when the key is not led."""
 
     def save(self, entry: Entry, now: float) -> bool:
         """Take an entry and return at once; False when it was not taken. It may be written later, beside the call."""

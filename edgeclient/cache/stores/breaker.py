@@ -21,6 +21,11 @@ class Breaker:
         self._trying = False
         self._lock = threading.Lock()
 
+    @property
+    def well(self) -> bool:
+        """True when the last thing that was tried succeeded."""
+        return self._failed == 0
+
     def closed(self, now: float) -> bool:
         """True when it would allow something now; this takes no trial."""
         return self._failed < _FAILURES or now >= self._opens_at

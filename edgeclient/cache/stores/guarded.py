@@ -17,6 +17,7 @@ from ..waiting import wait, wait_async
 from . import wire
 from .backend import Backend, Mishap, Record
 from .breaker import Breaker
+from .leading import Leading
 from .reader import Question, Reader
 from .writer import Pending, Writer
 
@@ -35,8 +36,10 @@ class Form(Protocol):
 class Guarded:
     """A `Store` made of a `Backend`. Never raises but in `clear`: what goes wrong is a miss or a drop, and counted.
 
-    Reading and writing have a breaker each: a full disk keeps nobody from the entries that are there.
+    Reading, writing and leases have a breaker each: a full disk keeps nobody from the entries that are there.
     """
+
+    leases = True
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Guarded:
         self.waits = not backend.quick
         self._reader, self._writer = Reader[bytes](backend.load), Writer(self._write)
         self._reads, self._writes = Breaker(), Breaker()
+        self._leading = Leading(backend, form.decode, mishap, clock)
         self._latest = 0.0
         _all.add(self)
 
@@ -121,6 +125,19 @@ class Guarded:
         self._reads.failed(self._clock())
         self._mishap("cache load timeout" if isinstance(error, TimeoutError) else "cache load", error)
 
+    # -- leading among processes
+
+    # A store that has just not answered is not waited for a second time: a call pays one budget at the most.
+
+    def claim(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        return self._leading.claim(key, usable, longest_s, self._budget_s) if self._reads.well else None
+
+    async def claim_async(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        return await self._leading.claim_async(key, usable, longest_s, self._budget_s) if self._reads.well else None
+
+    def release(self, key: str) -> None:
+        self._leading.release(key)
+
     # -- saving
 
     def save(self, entry: Entry, now: float) -> bool:
@@ -128,6 +145,7 @@ class Guarded:
         taken = now < entry.expires_at and self._writes.closed(self._clock())
         if taken and self._writer.put(entry.key, entry, now):
             return True
+        self.release(entry.key)
         self._mishap("cache save dropped", StoreError("the store does not take entries, or not as fast as they come"))
         return False
 
@@ -139,21 +157,23 @@ class Guarded:
             self._dropped(batch, StoreError("the store has failed just before"))
             return
         try:
-            saved = [
-                Record(key, self._form.encode(entry), entry.stored_at, entry.kept_until, entry.kept_until - now)
-                for key, (entry, now) in batch.items()
-                if entry is not None
-            ]
+            saved = [self._record(key, entry, now) for key, (entry, now) in batch.items() if entry is not None]
             self._backend.write(saved, [key for key, (entry, _) in batch.items() if entry is None], self._latest)
             self._writes.succeeded()
+            self._leading.ended(saved)
         except Exception as error:
             self._writes.failed(self._clock())
             self._mishap("cache write", error)
             self._dropped(batch, error)
 
+    def _record(self, key: str, entry: Entry, now: float) -> Record:
+        until, token = entry.kept_until, self._leading.held.get(key, b"")
+        return Record(key, self._form.encode(entry), entry.stored_at, until, until - now, token)
+
     def _dropped(self, batch: dict[str, Pending], error: Exception) -> None:
-        for entry, _ in batch.values():
+        for key, (entry, _) in batch.items():
             if entry is not None:
+                self.release(key)
                 self._mishap("cache save dropped", error)
 
     # -- the rest
@@ -189,6 +209,7 @@ class Guarded:
         self._writer.after_fork()
         self._reads.after_fork()
         self._writes.after_fork()
+        self._leading.after_fork()
         self._backend.after_fork()
 
     def _look_at_clock(self, now: float) -> None:

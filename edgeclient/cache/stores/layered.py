@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...values import Entry
 from . import Store
 
@@ -15,7 +17,7 @@ class Layered:
 
     def __init__(self, above: Store, below: Store) -> None:
         self._above, self._below = above, below
-        self.waits = below.waits
+        self.waits, self.leases = below.waits, below.leases
 
     def load(self, key: str, now: float) -> Entry | None:
         entry = self._above.load(key, now)
@@ -35,6 +37,20 @@ class Layered:
             return above
         self._above.save(below, now)
         return below
+
+    def claim(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        return self._kept(self._below.claim(key, usable, longest_s))
+
+    async def claim_async(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        return self._kept(await self._below.claim_async(key, usable, longest_s))
+
+    def _kept(self, entry: Entry | None) -> Entry | None:
+        if entry is not None:
+            self._above.save(entry, entry.stored_at)
+        return entry
+
+    def release(self, key: str) -> None:
+        self._below.release(key)
 
     def save(self, entry: Entry, now: float) -> bool:
         above = self._above.save(entry, now)

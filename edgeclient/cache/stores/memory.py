@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 
 from ...values import Entry
 
@@ -13,7 +14,7 @@ _JITTER_S = 1.0  # two threads may tell the time in the wrong order; a clock tha
 class MemoryStore:
     """A `Store` on an ordered dict. The caller tells the time; an entry past its own goes when it is asked for."""
 
-    waits = False
+    waits = leases = False
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -38,6 +39,14 @@ class MemoryStore:
 
     async def load_async(self, key: str, now: float) -> Entry | None:
         return self.load(key, now)
+
+    def claim(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        return None  # a flight does it, in one process
+
+    async def claim_async(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
+        return None
+
+    def release(self, key: str) -> None: ...
 
     def save(self, entry: Entry, now: float) -> bool:
         with self._lock:

@@ -22,11 +22,19 @@ from .sqlite import SqliteBackend
 
 FILE_BUDGET_S, SHARED_BUDGET_S = 0.005, 0.025
 FILE = "cache.sqlite3"
-_FORMS = "give 'memory', 'sqlite', 'sqlite:PATH', 'redis://HOST:PORT', 'rediss://...' (TLS), or 'env:NAME'"
+_FORMS = (
+    "give 'memory', 'sqlite', 'sqlite:PATH', 'redis://HOST:PORT', 'rediss://...' (TLS), 'postgresql://HOST/DATABASE', or "
+    "'env:NAME'"
+)
 _URLS = (
     "give redis://HOST, redis://HOST:PORT/DB or redis://USER:PASSWORD@HOST, the password percent-encoded, and no query"
 )
-_REDIS = re.compile(r"(redis|valkey)(s?)(\+sentinel|\+cluster)?")  # scheme, TLS, kind
+_REDIS = re.compile(r"(redis|valkey)(s?)(\+sentinel|\+cluster|\+replicas)?")  # scheme, TLS, kind
+_POSTGRES = re.compile(r"postgres(?:ql)?(\+logged)?")
+_POSTGRES_URLS = (
+    "give postgresql://USER:PASSWORD@HOST:PORT/DATABASE, the password percent-encoded; behind a '?' may stand what libpq "
+    "knows, as in '?sslmode=verify-full'"
+)
 
 
 def open_store(cache: Cache, mishap: Mishap) -> Store:
@@ -69,6 +77,8 @@ def _backend(said: str, cache: Cache) -> tuple[float, Backend]:
         return FILE_BUDGET_S, _sqlite(said, rest, cache)
     if _REDIS.fullmatch(scheme):
         return SHARED_BUDGET_S, RedisBackend(_server(said, "cache.store"))
+    if _POSTGRES.fullmatch(scheme):
+        return SHARED_BUDGET_S, _postgres(said, cache)
     raise SettingsError(f"cache.store is {shown(said)!r}; {_FORMS}")
 
 
@@ -149,15 +159,52 @@ def _own_file() -> str:
     return str(folder / FILE)
 
 
-def _server(said: str, setting: str) -> Address:
-    if importlib.util.find_spec("redis") is None:
+def _needs(package: str, extra: str, said: str, setting: str = "cache.store") -> None:
+    if importlib.util.find_spec(package) is None:
         raise SettingsError(
-            f'{setting} is {shown(said)!r}, and the package redis is missing; pip install "edgeclient[redis]"'
+            f'{setting} is {shown(said)!r}, and the package {package} is missing; pip install "edgeclient[{extra}]"'
         )
+
+
+def _server(said: str, setting: str) -> Address:
+    _needs("redis", "redis", said, setting)
     try:
         return _address(said)
     except ValueError as error:
         raise SettingsError(f"{setting} is {shown(said)!r}; {error}") from None
+
+
+def _postgres(said: str, cache: Cache) -> Backend:
+    _needs("psycopg", "postgres", said)
+    try:
+        url, logged = _uri(said)
+        from .postgres import PostgresBackend
+
+        return PostgresBackend(url, max_bytes=cache.file_bytes, logged=logged)
+    except ImportError as error:  # psycopg without its library
+        raise SettingsError(f'cache.store is {shown(said)!r}; {error}; pip install "edgeclient[postgres]"') from None
+    except ValueError as error:
+        raise SettingsError(f"cache.store is {shown(said)!r}; {error}") from None
+
+
+def _uri(said: str) -> tuple[str, bool]:
+    """The URI as libpq takes it, and whether the table is logged. Raises ValueError, and says nothing that is secret."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    scheme, found, rest = said.partition("://")
+    kind = _POSTGRES.fullmatch(scheme)
+    url = f"postgresql://{rest}"
+    try:
+        spelled = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        unknown = re.search(r'invalid URI query parameter: "(\w+)"', str(error))
+        raise ValueError(f"libpq knows no {unknown[1]!r}" if unknown else _POSTGRES_URLS) from None
+    ports = str(spelled.get("port") or "").split(",")
+    well = all(not port or (port.isdecimal() and 0 < int(port) < 65536) for port in ports)
+    if not kind or not found or not well or "@" in str(spelled.get("dbname")) or "#" in said:
+        raise ValueError(_POSTGRES_URLS)
+    return url, kind[1] is not None
 
 
 def _address(said: str) -> Address:
@@ -176,7 +223,11 @@ def _address(said: str) -> Address:
     if (kind[3] == "+sentinel") != bool(service):
         raise ValueError("give the name of the service behind the Sentinels: redis+sentinel://HOST,HOST/SERVICE")
     if (kind[3] == "+cluster" and number) or (not kind[3] and "," in hosts):
-        raise ValueError("only a cluster or Sentinels have several hosts, and a cluster has no numbered databases")
+        raise ValueError(
+            "only a cluster, Sentinels or +replicas have several hosts, and a cluster has no numbered databases"
+        )
+    if kind[3] == "+replicas" and "," not in hosts:
+        raise ValueError("give the primary and its replicas: redis+replicas://PRIMARY,REPLICA")
     name, _, password = user.partition(":")
     port = 26379 if service else 6379
     return Address(

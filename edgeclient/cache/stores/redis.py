@@ -20,18 +20,28 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from .backend import Record
+from .backend import OVER_S, Lease, Record, Wish
+from .replicas import Replicas
 
 _PREFIX = "edgeclient:1:"
 _GENERATION = f"{_PREFIX}generation"
 _PIECE = 200  # entries that a scan asks for at once
 _SHELF = f"{_PREFIX}paths:"  # no generation is spelled so: they are hexadecimal
+# A lease has the name of its entry in braces, which a cluster keeps in the same slot. Its value is a token; `-`: it is over.
+_OVER = b"-"
+_FENCED = """local held = redis.call('GET', KEYS[2])
+if held == ARGV[1] or redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+if held == ARGV[1] then redis.call('DEL', KEYS[2]) end"""
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end"
 _LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at its budget
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is, and who we are there. With a `service` the hosts are Sentinels, who know where it is now."""
+    """Where a server is, and who we are there. With a `service` the hosts are Sentinels, who know where it is now.
+
+    Otherwise, and without `cluster`, the first host is the primary, and the others are its replicas.
+    """
 
     hosts: tuple[tuple[str, int], ...]
     db: int = 0
@@ -41,9 +51,16 @@ class Address:
     service: str = ""
     cluster: bool = False
 
+    @property
+    def has_replicas(self) -> bool:
+        return not self.cluster and (self.service != "" or len(self.hosts) > 1)
+
 
 class RedisBackend:
-    """A `Backend` on one server, on the one that Sentinels name, or on a cluster. Needs the `redis` package."""
+    """A `Backend` on one server, on the one that Sentinels name, or on a cluster. Needs the `redis` package.
+
+    Writes to the primary; reads from a replica of it that is clearly nearer, if there is one.
+    """
 
     quick = False
 
@@ -52,16 +69,32 @@ class RedisBackend:
         self._lock = threading.Lock()
         self._client: Any = None
         self._generation: bytes | None = None
+        self._scripts = True  # until we are told that we may run none; then there are no leases
+        self._others: dict[tuple[str, int], Any] = {}  # clients of replicas
+        self._replicas = Replicas(self._find_replicas)
 
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
+        near = self._replicas.near()
+        if near is not None and self._generation is not None:
+            return self._load_near(near, self._generation, keys)
         for _ in range(2):  # the second time when the entries were cleared since the last one
             generation = self._generation
             self._generation, *found = self._get([_GENERATION, *(_name(generation, key) for key in keys)])
+            self._replicas.primary_answered()
             if self._generation is None:
                 break
             if generation == self._generation:
                 return found
         return [None] * len(keys)
+
+    def _load_near(self, near: Any, generation: bytes, keys: Sequence[str]) -> list[bytes | None]:
+        """What a replica has of this generation. One that fails is left: a miss this time, then the primary is asked."""
+        try:
+            told, *found = near.mget([_GENERATION, *(_name(generation, key) for key in keys)])
+        except BaseException:
+            self._replicas.failed()
+            raise
+        return found if told == generation else [None] * len(keys)
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
         client = self._connected()
@@ -70,9 +103,42 @@ class RedisBackend:
         for key in deleted:
             pipe.delete(_name(generation, key))
         for record in saved:
-            pipe.set(_name(generation, record.key), record.data, px=max(1, int(record.ttl_s * 1e3)))
+            name, left_ms = _name(generation, record.key), max(1, int(record.ttl_s * 1e3))
+            if not record.token or not self._run(
+                client, _FENCED, (name, _lease(name)), record.token, record.data, left_ms
+            ):
+                pipe.set(name, record.data, px=left_ms)
         pipe.get(_GENERATION)
         self._generation = pipe.execute()[-1]
+        self._replicas.primary_answered()
+        if self._address.has_replicas:
+            self._replicas.measure(client)
+
+    def claim(self, wishes: Sequence[Wish]) -> list[tuple[Lease, bytes | None]]:
+        client = self._connected()
+        generation = self._generation or self._begin(client)
+        for _ in range(2):  # the second time when the entries were cleared since the last one
+            pipe = client.pipeline(transaction=False)
+            for wish in wishes:
+                name = _name(generation, wish.key)
+                if self._scripts:
+                    pipe.set(_lease(name), wish.token, nx=True, px=max(1, int(wish.longest_s * 1e3)))
+                pipe.get(_lease(name))
+                pipe.get(name)
+            pipe.get(_GENERATION)
+            *found, self._generation = pipe.execute()
+            if self._generation in (None, generation):
+                break
+            generation = self._generation
+        each = 3 if self._scripts else 2
+        held, data = found[each - 2 :: each], found[each - 1 :: each]
+        return [(_whose(it, wish), kept) for it, wish, kept in zip(held, wishes, data, strict=True)]
+
+    def release(self, wishes: Sequence[Wish]) -> None:
+        client = self._connected()
+        for wish in wishes:
+            name = _name(self._generation, wish.key)
+            self._run(client, _RELEASE, (_lease(name),), wish.token, _OVER, int(OVER_S * 1e3))
 
     def clear(self) -> None:
         word = _word()
@@ -99,12 +165,17 @@ class RedisBackend:
     def close(self) -> None:
         with self._lock:
             client, self._client = self._client, None
+            others, self._others = self._others, {}
+            self._replicas = Replicas(self._find_replicas)
+        for other in others.values():
+            other.close()
         if client is not None:
             disconnect(client, self._address)
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()
-        self._client = None
+        self._client, self._others = None, {}
+        self._replicas = Replicas(self._find_replicas)
 
     def _get(self, names: Sequence[str]) -> list[bytes | None]:
         """What stands under each name: by one command, which costs redis-py a third of a pipeline; not so in a cluster."""
@@ -127,11 +198,35 @@ class RedisBackend:
         found: bytes = pipe.execute()[-1]
         return found
 
+    def _run(self, client: Any, script: str, names: Sequence[str], *said: bytes | int) -> bool:
+        """Run a script; False when this server, or our rights there, know no scripts. A cluster runs none in a pipeline."""
+        if not self._scripts:
+            return False
+        redis = _untyped("redis.exceptions")
+        try:
+            client.eval(script, len(names), *names, *said)
+        except redis.ResponseError as error:
+            if not isinstance(error, redis.NoPermissionError) and "unknown command" not in str(error):
+                raise
+            self._scripts = False
+        return self._scripts
+
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
                 self._client = connect(self._address)
             return self._client
+
+    def _find_replicas(self) -> list[Any]:
+        """A client for each replica; the same one as the last time. Sentinels are asked anew."""
+        where = self._address
+        hosts = where.hosts[1:]
+        if where.service:
+            hosts = sentinels(where).discover_slaves(where.service)
+        for host in hosts:
+            if host not in self._others:
+                self._others[host] = connect_to(host, where)
+        return [self._others[host] for host in hosts]
 
 
 class RedisShelf:
@@ -168,7 +263,29 @@ def _connection(where: Address) -> Iterator[Any]:
 
 def connect(where: Address) -> Any:
     """A client of that server; it opens a connection when it is used, and a step on it takes a second at the most."""
-    import redis
+    if where.service:
+        return sentinels(where).master_for(where.service)
+    if where.cluster:
+        cluster = _untyped("redis.cluster")
+        nodes = [cluster.ClusterNode(*host) for host in where.hosts]
+        return cluster.RedisCluster(startup_nodes=nodes, **_said(where))
+    return connect_to(where.hosts[0], where)
+
+
+def connect_to(host: tuple[str, int], where: Address) -> Any:
+    """The same for one host of several."""
+    return _untyped("redis").Redis(host=host[0], port=host[1], db=where.db, **_said(where))
+
+
+def sentinels(where: Address) -> Any:
+    """A client of the Sentinels, who know where the primary and its replicas are."""
+    said = _said(where)
+    plain = {name: value for name, value in said.items() if name.startswith(("socket_", "ssl"))}
+    return _untyped("redis.sentinel").Sentinel(where.hosts, sentinel_kwargs=plain, db=where.db, **said)
+
+
+def _said(where: Address) -> dict[str, Any]:
+    """What each server is told when we connect."""
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
@@ -179,17 +296,7 @@ def connect(where: Address) -> Any:
         "socket_keepalive": True,
     }
     tls: dict[str, Any] = {"ssl": True, "ssl_check_hostname": True} if where.tls else {}
-    said = {"username": where.username, "password": where.password, "retry": never, "protocol": 2, **times, **tls}
-    if where.service:
-        sentinels = _untyped("redis.sentinel").Sentinel(
-            where.hosts, sentinel_kwargs={**times, **tls}, db=where.db, **said
-        )
-        return sentinels.master_for(where.service)
-    if where.cluster:
-        cluster = _untyped("redis.cluster")
-        return cluster.RedisCluster(startup_nodes=[cluster.ClusterNode(*host) for host in where.hosts], **said)
-    ((host, port),) = where.hosts
-    return redis.Redis(host=host, port=port, db=where.db, **said)
+    return {"username": where.username, "password": where.password, "retry": never, "protocol": 2, **times, **tls}
 
 
 def disconnect(client: Any, where: Address) -> None:
@@ -206,6 +313,16 @@ def _untyped(module: str) -> Any:
 
 def _name(generation: bytes | None, key: str) -> str:
     return f"{_PREFIX}{(generation or b'').decode('latin-1')}:{key}"
+
+
+def _lease(name: str) -> str:
+    return f"{_PREFIX}lease:{{{name}}}"
+
+
+def _whose(held: bytes | None, wish: Wish) -> Lease:
+    if held == wish.token:
+        return Lease.MINE
+    return Lease.OVER if held in (None, _OVER) else Lease.THEIRS
 
 
 def _word() -> bytes:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from urllib.request import pathname2url
 
 from ...errors import StoreError
-from .backend import Record
+from .backend import OVER_S, Lease, Record, Wish, long, short
 
 SCHEMA = 1  # of the tables; `user_version` of the file
 APPLICATION = 0x65646763  # `application_id`: how we know our own files
@@ -35,6 +35,12 @@ PRAGMA user_version = {SCHEMA};
 """
 
 _NEXT = "SELECT id, key, data FROM entries WHERE id > ? ORDER BY id LIMIT 200"  # short: WAL grows under a long reader
+# No schema of its own: older versions read a file that has it. `until` is a wall-clock time; an empty token: it is over.
+_LEASES = "CREATE TABLE IF NOT EXISTS leases (key BLOB PRIMARY KEY, token BLOB NOT NULL, until REAL NOT NULL)"
+# One of a lease is written only where nothing is kept, or while it is the same one's.
+_FENCED = """REPLACE INTO entries (key, stored_at, expires_at, data) SELECT :key, :stored_at, :until, :data
+    WHERE NOT EXISTS (SELECT 1 FROM entries WHERE key = :key AND expires_at > :now)
+    OR EXISTS (SELECT 1 FROM leases WHERE key = :key AND token = :token)"""
 
 _left_behind: list[sqlite3.Connection] = []  # of the parent, in a forked child: closing them there could harm the file
 
@@ -51,6 +57,7 @@ class SqliteBackend:
         self.path = self._path = os.path.abspath(path)
         self._max_bytes = max_bytes
         self._reading, self._writing = _Connection(self._path, budget_s), _Connection(self._path, _WRITE_S)
+        self._leasing = _Connection(self._path, _WRITE_S)  # used by the thread for leases alone
 
     def check(self) -> None:
         """Open it once. Raises OSError, StoreError or sqlite3.Error with what is wrong with the path."""
@@ -68,19 +75,36 @@ class SqliteBackend:
 
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
         with self._reading as db:
-            found = [db.execute("SELECT data FROM entries WHERE key = ?", (_short(key),)).fetchone() for key in keys]
+            found = [db.execute("SELECT data FROM entries WHERE key = ?", (short(key),)).fetchone() for key in keys]
             return [None if row is None else row[0] for row in found]
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
-        rows = [(_short(record.key), record.stored_at, record.kept_until, record.data) for record in saved]
+        rows = [(short(it.key), it.stored_at, it.kept_until, it.data) for it in saved if not it.token]
         with self._writing as db, _transaction(db):
             _forget_future(db, now)
-            db.executemany("DELETE FROM entries WHERE key = ?", [(_short(key),) for key in deleted])
+            db.executemany("DELETE FROM entries WHERE key = ?", [(short(key),) for key in deleted])
             db.executemany("REPLACE INTO entries (key, stored_at, expires_at, data) VALUES (?, ?, ?, ?)", rows)
+            for record in saved:
+                if record.token:
+                    _save_fenced(db, record, now)
             db.execute(
                 "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires_at <= ? LIMIT ?)", (now, _SWEEP)
             )
             _make_room(db, self._max_bytes)
+
+    def claim(self, wishes: Sequence[Wish]) -> list[tuple[Lease, bytes | None]]:
+        with self._leasing as db:
+            db.execute(_LEASES)
+            found = [_claimed(db, wish) for wish in wishes]
+            kept = [
+                db.execute("SELECT data FROM entries WHERE key = ?", (short(wish.key),)).fetchone() for wish in wishes
+            ]
+            return [(lease, None if row is None else row[0]) for lease, row in zip(found, kept, strict=True)]
+
+    def release(self, wishes: Sequence[Wish]) -> None:
+        said = [(time.time() + OVER_S, short(wish.key), wish.token) for wish in wishes]
+        with self._leasing as db:
+            db.executemany("UPDATE leases SET token = x'', until = ? WHERE key = ? AND token = ?", said)
 
     def clear(self) -> None:
         with self._writing as db:
@@ -105,16 +129,18 @@ class SqliteBackend:
             last = -1
             while rows := db.execute(_NEXT, (last,)).fetchall():
                 for _, key, data in rows:
-                    yield _long(key), data if isinstance(data, bytes) else b""
+                    yield long(key), data if isinstance(data, bytes) else b""
                 last = rows[-1][0]
 
     def close(self) -> None:
         self._reading.close()
         self._writing.close()
+        self._leasing.close()
 
     def after_fork(self) -> None:
         self._reading.after_fork()
         self._writing.after_fork()
+        self._leasing.after_fork()
 
 
 class _Connection:
@@ -278,6 +304,31 @@ def _to_wal(db: sqlite3.Connection) -> None:
     raise StoreError("the file system does not take SQLite's WAL mode")
 
 
+def _save_fenced(db: sqlite3.Connection, record: Record, now: float) -> None:
+    key = short(record.key)
+    said = {"key": key, "stored_at": record.stored_at, "until": record.kept_until, "data": record.data}
+    db.execute(_LEASES)
+    db.execute(_FENCED, {**said, "now": now, "token": record.token})
+    db.execute("DELETE FROM leases WHERE key = ? AND token = ?", (key, record.token))
+
+
+def _claimed(db: sqlite3.Connection, wish: Wish) -> Lease:
+    """Take a lease if it is free; one that is another's is only read, so that those who wait write nothing."""
+    key, now = short(wish.key), time.time()
+    asked = "SELECT token FROM leases WHERE key = ? AND until > ?"
+    held = db.execute(asked, (key, now)).fetchone()
+    if held is None:
+        with _transaction(db):
+            held = db.execute(asked, (key, now)).fetchone()
+            if held is None:
+                db.execute("DELETE FROM leases WHERE until <= ?", (now,))
+                db.execute("INSERT INTO leases VALUES (?, ?, ?)", (key, wish.token, now + wish.longest_s))
+                return Lease.MINE
+    if held[0] == wish.token:
+        return Lease.MINE
+    return Lease.THEIRS if held[0] else Lease.OVER
+
+
 def _forget_future(db: sqlite3.Connection, now: float) -> None:
     """After the clock went back. New entries have higher ids, so that the last one tells whether there is anything."""
     while True:
@@ -303,21 +354,6 @@ def _used(db: sqlite3.Connection) -> int:
     pages: int = db.execute("PRAGMA page_count").fetchone()[0]
     free: int = db.execute("PRAGMA freelist_count").fetchone()[0]
     return (pages - free) * _PAGE
-
-
-def _short(key: str) -> bytes:
-    """32 hexadecimal digits as the 16 bytes that they are."""
-    if len(key) == 32:
-        with contextlib.suppress(ValueError):
-            return bytes.fromhex(key)
-    return key.encode("utf-8", "surrogatepass")
-
-
-def _long(key: object) -> str:
-    """The key that `_short` was made of."""
-    if isinstance(key, bytes):
-        return key.hex() if len(key) == 16 else key.decode("utf-8", "replace")
-    return str(key)
 
 
 def _identity(path: str) -> tuple[int, int] | None:
