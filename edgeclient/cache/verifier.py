@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .bound import Prior
 from .features import NAMES
+from .risk import Prior
 
 
 @dataclass(frozen=True, slots=True)
