@@ -33,6 +33,7 @@ from edgeclient.routing.providers import NAMES
 from edgeclient.routing.systems import CAPABILITIES, Signal
 from edgeclient.surroundings import FILE, FILE_VARIABLE, PREFIX
 from edgeclient.telemetry import events
+from edgeclient.testing import recorded
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -244,6 +245,7 @@ def api_page() -> str:
     for name in edgeclient.__all__:
         parts.append(f"## `{name}`\n\n{_entry(name)}")
     parts.append(f"## `EndpointStatus`\n\n{_prose(EndpointStatus)}\n\n{_fields_table(EndpointStatus)}")
+    parts.append(f"## `edgeclient.testing.recorded`\n\n`{_signature(recorded, 'recorded')}`\n\n{_prose(recorded)}\n")
     return "\n".join(parts)
 
 

@@ -146,10 +146,15 @@ async def send(
             endpoint, left = ORIGIN, []  # the last of several attempts is kept for the client's own origin
         more = (bool(left) or budget.goes_on) and rt.now() < budget.deadline
         connect_s = selector.patience_s(endpoint, budget.connect_s) if more else None
-        if budget.hedging is not None and trace.is_fresh and left and left[0] is not ORIGIN:
-            ended = await _perhaps_hedged(call, endpoint, left, budget.hedging, connect_s, selector, rt, trace)
+        after_s = None
+        if budget.hedging is not None and trace.is_fresh:
+            after_s = _hedge_after_s(call, endpoint, left, budget.hedging, selector, rt.now())
+        if budget.hedging is not None and after_s is not None:
+            ended = await _hedged(call, endpoint, left, after_s, budget.hedging, connect_s, selector, rt, trace)
         else:
-            ended = [await _learned(call, endpoint, connect_s, selector, rt, trace)]
+            tried = await _attempt(call, endpoint, connect_s, rt)
+            _learn(call, tried, selector, rt, trace, first=call.retry == 0 and trace.is_fresh)
+            ended = [tried]
         last = ended[-1]
         if last.failure is None and last.reply is not None:
             budget.retries.answered(paid)
@@ -193,24 +198,13 @@ async def _close(reply: Reply | None, rt: Runtime) -> None:
         await rt.close(reply)
 
 
-async def _learned(
-    call: Call, endpoint: Endpoint, connect_s: float | None, selector: Selector, rt: Runtime, trace: Trace
-) -> Tried:
-    """One attempt, which is learned from."""
-    tried = await _attempt(call, endpoint, connect_s, rt)
-    _learn(call, tried, selector, rt, trace, first=call.retry == 0 and trace.is_fresh)
-    return tried
-
-
-async def _perhaps_hedged(
-    call: Call, endpoint: Endpoint, left: list[Endpoint], hedging: Hedging, connect_s: float | None,
-    selector: Selector, rt: Runtime, trace: Trace,
-) -> list[Tried]:  # fmt: skip
-    """One attempt or, when it is hedged, two at once: those that ended, the one that counts last. Each is learned from."""
-    after_s = selector.hedge_after_s(endpoint, left[0], call, rt.now()) if hedging.fits(call) else None
-    if after_s is None:
-        return [await _learned(call, endpoint, connect_s, selector, rt, trace)]
-    return await _hedged(call, endpoint, left, after_s, hedging, connect_s, selector, rt, trace)
+def _hedge_after_s(
+    call: Call, endpoint: Endpoint, left: Sequence[Endpoint], hedging: Hedging, selector: Selector, now: float
+) -> float | None:
+    """When the next endpoint is asked beside this one, if that is to be at all."""
+    if not left or left[0] is ORIGIN or not hedging.fits(call):
+        return None
+    return selector.hedge_after_s(endpoint, left[0], call, now)
 
 
 async def _hedged(

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .cache.flights import Flight, Flights
-from .cache.semantic import NoMatch
 from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
 from .errors import SettingsError
@@ -21,7 +20,7 @@ from .http import families, sockets
 from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
 from .http.watchdog import Watchdog
-from .pipeline import Policies
+from .policies import Policies
 from .pops.hedging import Hedging
 from .pops.memory import is_worthwhile
 from .pops.memory_file import MemoryFile
@@ -36,6 +35,8 @@ from .telemetry.events import Event, Hook, Telemetry
 if TYPE_CHECKING:
     import anthropic
     import openai
+
+    from .semantics import SemanticCache
 
 log = logging.getLogger("edgeclient")
 
@@ -118,11 +119,12 @@ class Edge:
             selector=selector,
             store=self._store(said, telemetry) if cache_on else None,
             flights=Flights(),
-            semantic=NoMatch(),
             telemetry=telemetry,
             hedging=Hedging(hedge.share, hedge.central_an_hour) if hedge is not None else None,
             memory=self._memory,
         )
+        if self.settings.cache.mode == "semantic":
+            self._begin_semantic(said, rng)
         self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt)
         self._watchdog = Watchdog() if self.settings.watchdog else None
         self.active = self.settings.active
@@ -130,8 +132,6 @@ class Edge:
         self.reads_kernel = self.settings.rtt_source in ("auto", "kernel")
         self._bound: dict[str, Any] = {}
         _alive.add(self)
-        if self.settings.cache.mode == "semantic":
-            log.warning("cache='semantic': this release answers equal questions only, as cache='exact' does")
 
     # -- clients
 
@@ -190,6 +190,13 @@ class Edge:
         )
         return self.status().endpoints
 
+    @property
+    def semantic(self) -> SemanticCache:
+        """What the semantic cache has shown and would do. Raises `SettingsError` where it is off."""
+        from .semantics import SemanticCache
+
+        return SemanticCache(self.policies)
+
     def clear_cache(self) -> None:
         """Forget every stored answer, for all who share the store. Raises `StoreError` where that did not succeed."""
         if self.policies.store is not None:
@@ -235,14 +242,25 @@ class Edge:
             self._watchdog.after_fork()
         if edge.store is not None:
             edge.store.after_fork()
+        if edge.semantic is not None and edge.later is not None:
+            edge.semantic.after_fork()
+            edge.later.after_fork()
 
     def _store(self, said: dict[str, Any], telemetry: Telemetry) -> Store:
-        if self.settings.cache.store == "memory":
+        if self.settings.cache.store == "memory" and self.settings.cache.encryption is None:
             return MemoryStore(self.settings.cache.max_bytes)
         from .cache.stores.opening import open_store  # what files and servers need is imported by those who have them
 
         try:
             return open_store(self.settings.cache, telemetry.mishap)
+        except SettingsError as error:
+            raise SettingsError(f"{source_of('cache', said)}: {error}") from None
+
+    def _begin_semantic(self, said: dict[str, Any], rng: random.Random) -> None:
+        from .semantics import begin  # numpy and the embedder are imported by those who use them
+
+        try:
+            begin(self.policies, rng)
         except SettingsError as error:
             raise SettingsError(f"{source_of('cache', said)}: {error}") from None
 

@@ -25,6 +25,18 @@ class Attempt:
 
 
 @value
+class Match:
+    """Why an answer to another prompt answered this call."""
+
+    tier: str  # "equal" (after normalising) or "semantic"
+    similarity: float  # cosine of the two prompts
+    score: float | None  # log odds that both ask the same; None of an equal one
+    risk: float  # the chance that the answer is wrong, at the unfavourable end of what is believed
+    budget: float  # the share of lookups that may be answered wrongly
+    prompt: str  # the stored prompt's hash
+
+
+@value
 class Notes:
     """What happened to one call. Times are in the unit of their name; None means not known or not applicable."""
 
@@ -39,6 +51,7 @@ class Notes:
     age_s: float | None = None  # how old a hit is
     ttl_s: float | None = None  # how long a hit, or the stored answer, stays fresh; negative: it ended so long ago
     stored: bool = False  # the answer is in the cache now; of a stream this is known only at its end
+    match: Match | None = None  # of a hit whose prompt was another one: the semantic cache's
     collapsed: bool = False  # waited for the same call of another caller
     original_id: str = ""  # of a hit: the id the provider gave its answer
     rtt_ms: float | None = None  # of the path to the endpoint, measured with this answer
@@ -77,6 +90,8 @@ def _cache_status(notes: Notes) -> str:
         said += "; stored"
     if notes.collapsed:
         said += "; collapsed"
+    if notes.match is not None:
+        said += f"; detail={notes.match.tier}"
     return f'{said}; key="{notes.key}"' if notes.key else said
 
 

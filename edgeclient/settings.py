@@ -19,11 +19,11 @@ from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from .errors import SettingsError
-from .surroundings import FILE_VARIABLE, PREFIX, settings_file
+from .surroundings import FILE_VARIABLE, PREFIX, RECORD_VARIABLE, settings_file
 from .values import ORIGIN, Route
 from .values import Endpoint as Resolved
 
@@ -97,6 +97,19 @@ class Endpoint:
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
+def _sealing(said: object) -> object:
+    keys = said if isinstance(said, (list, tuple)) else [said]
+    if not all(isinstance(one, (bytes, str)) or callable(one) for one in keys):
+        raise ValueError("give 32 bytes, 'env:NAME', a function that returns them, or a list of these")
+    if any(_is_async(one) for one in keys if callable(one)):
+        raise ValueError("give a plain function, not an async one: it is called by a thread")
+    return said
+
+
+SealingKey = bytes | str | Callable[[], bytes | Sequence[bytes]]
+Encryption = Annotated[SealingKey | Sequence[SealingKey], PlainValidator(_sealing)]
+
+
 @_explained
 @dataclass(frozen=True, config=_strict)
 class Cache:
@@ -108,6 +121,13 @@ class Cache:
     "redis+cluster://HOST,HOST"), or "env:NAME", a variable that says it.
     `budget_s`: longest wait for a file or a server, then it is a miss; by default 0.005 for a file and 0.025 for a server.
     `file_bytes`: of the SQLite file, whose oldest answers go first.
+    `encryption`: the key that seals what is kept in a file or on a server: 32 bytes, "env:NAME" (a variable that holds them
+    in base64 or hexadecimal), a function that returns them, or a list of such, newest first: the first one seals, all unseal.
+
+    With "semantic", questions that mean the same are answered too. `semantic`: "shadow" (decide, ask the model all the same,
+    compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
+    `audit_rate`: the share of answers so served for which the model is asked all the same; `embedder`: "wordllama", "none"
+    or "auto" (wordllama where it is installed); `index_bytes`: of the prompts and vectors held in memory.
     """
 
     mode: Literal["off", "exact", "semantic"] = "off"
@@ -117,6 +137,12 @@ class Cache:
     store: str = Field(default="memory", repr=False)  # may hold a password
     budget_s: float | None = Field(default=None, gt=0, le=60)
     file_bytes: int = Field(default=2**30, ge=2**20)
+    semantic: Literal["off", "shadow", "serve"] = "shadow"
+    max_wrong_rate: float = Field(default=0.005, gt=0, le=0.2)
+    audit_rate: float = Field(default=0.02, ge=0, le=1)
+    embedder: str = "auto"
+    index_bytes: int = Field(default=64 * 2**20, ge=2**20)
+    encryption: Encryption | None = Field(default=None, repr=False)
 
 
 @_explained
@@ -256,6 +282,8 @@ SETTINGS: dict[str, str] = {
 }
 """Every setting, in the order of the reference page."""
 
+_NO_SETTINGS = (FILE_VARIABLE, RECORD_VARIABLE)
+
 _adapter = TypeAdapter(Settings)
 
 
@@ -299,7 +327,7 @@ def _merge(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 def _from_environment() -> dict[str, tuple[Any, str]]:
     found = {}
     for variable, text in os.environ.items():
-        if variable.startswith(PREFIX) and variable != FILE_VARIABLE and text:  # an empty one is not set
+        if variable.startswith(PREFIX) and variable not in _NO_SETTINGS and text:  # an empty one is not set
             found[variable.removeprefix(PREFIX).lower()] = (_from_text(variable, text), f"variable {variable}")
     return found
 
@@ -388,7 +416,11 @@ def _explain(error: Any, sources: Mapping[str, str], otherwise: str = "settings"
     value = error["input"]
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # its value may be a key under a wrong name
         return f"{source}: unknown setting {'.'.join(path)}; remove it or mend its name"
-    secret = "key" in path or "store" in path or isinstance(value, (dict, Endpoint)) or error["type"] == "missing"
+    secret = (
+        bool({"key", "store", "encryption"} & set(path))
+        or isinstance(value, (dict, Endpoint))
+        or error["type"] == "missing"
+    )
     shown = "" if secret else " (got {})".format(re.sub(r"//[^/\s'\"]*@", "//***@", repr(value)))
     return f"{source}: {'.'.join(path)}: {error['msg']}{shown}"
 

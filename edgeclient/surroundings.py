@@ -9,6 +9,7 @@ from typing import Any
 FILE = "edgeclient.toml"
 PREFIX = "EDGECLIENT_"
 FILE_VARIABLE = PREFIX + "CONFIG"  # names the file itself
+RECORD_VARIABLE = PREFIX + "RECORD"  # a word for `edgeclient.testing`, and no setting
 
 
 # Set by AWS Lambda, Azure Functions, Google Cloud Run and its functions, Vercel: their disks do not outlive the process.
@@ -41,7 +42,9 @@ def settings_file() -> Path | None:
 
 def describe() -> tuple[Any, ...]:
     """What the environment and the nearest file say, as a value to compare; () when there is nothing to read."""
-    variables = tuple(sorted(item for item in os.environ.items() if item[0].startswith(PREFIX)))
+    variables = tuple(
+        sorted(item for item in os.environ.items() if item[0].startswith(PREFIX) and item[0] != RECORD_VARIABLE)
+    )
     path = settings_file()
     if path is None:
         return variables

@@ -122,6 +122,15 @@ class Controls:
 
 
 @value
+class Question:
+    """What a call asks the semantic cache: the user's last text, and all the rest as one digest."""
+
+    partition: str
+    text: str
+    serving: str  # shadow | serve
+
+
+@value
 class Call:
     """One call as the pipeline and the policies see it. It holds the parsed body, never a native request."""
 
@@ -146,6 +155,7 @@ class Call:
     provider: str = ""  # whose own origin the client has; "" when it is another one
     asked_model: str = ""  # the model in the request, where an alias or a cascade put another in its place; else ""
     first_model: str = ""  # of a cascade: the small model that is asked before this one; else ""
+    question: Question | None = None  # for the semantic cache; None: it is not asked
     stands_in: bool = False  # this is that first question: the request in hand names the model asked for
 
 

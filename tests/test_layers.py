@@ -18,11 +18,12 @@ LAYERS: list[list[set[str]]] = [
     [{"settings", "surroundings"}, {"aws_tokens"}],
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
-    [{"attempts", "cascading", "pipeline"}],
+    [{"policies"}],
+    [{"attempts", "cascading", "classifying", "pipeline", "recalling", "reporting"}],
     [{"runtime", "http"}],
-    [{"edge"}],
+    [{"edge", "semantics"}],
     [{"default"}],
-    [{"openai"}, {"anthropic"}, {"transports"}, {"lab"}],
+    [{"openai"}, {"anthropic"}, {"transports"}, {"lab"}, {"testing"}],
     [{"__init__"}],  # the public names; below it nobody imports the package itself
     [{"deploy"}],
     [{"cli"}],
@@ -40,7 +41,7 @@ POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
     + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
-    + ["cache.embedders.contract", "cache.embedders.none"]
+    + ["cache.embedders.contract", "cache.embedders.none", "cache.index", "cache.agreement", "cache.evidence"]
     + [
         f"pops.{name}"
         for name in (
@@ -62,7 +63,7 @@ POLICIES = (
             "cache_status",
         )
     ]
-    + ["dialects", "routing", "attempts", "pipeline"]
+    + ["dialects", "routing", "policies", "classifying", "attempts", "recalling", "reporting", "pipeline"]
 )
 # `uuid`, `secrets` and `datetime` hide a clock or a source of chance.
 IMPURE = {"time", "socket", "os", "asyncio", "subprocess", "uuid", "secrets", "ssl", "select", "datetime"}

@@ -128,6 +128,15 @@ class Bound:
             account.enter(risk, expected if serve else 0.0)
         return Verdict(serve, serve and chance.random() < self._audit, risk, limit, part.closed)
 
+    def would(self, score: float | None, entry: str, partition: str) -> tuple[float | None, float, bool]:
+        """The risk of a candidate, the highest risk served now, and whether it would be. Enters nothing."""
+        part = self._parts.get(partition) or Account(self._budget)
+        limit = min(part.limit, self._whole.limit)
+        if score is None:
+            return None, limit, False
+        risk, expected = self._risk.of(score, entry)
+        return risk, limit, part.allows(risk, expected) and self._whole.allows(risk, expected)
+
     def learn(
         self, score: float, entry: str, same: bool, *, partition: str = "", caller: str = "", now: float = 0.0
     ) -> bool:

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from .guards import GUARDS, alike
 from .lexicon import lexicon
-from .reading import Reading
+from .reading import Reading, grams
 
+_SILENCE = [0.0] * len(GUARDS)
 _FAR = 40  # words; of differences longer than this only the beginning is compared word by word
 
 
@@ -43,15 +44,17 @@ NAMES: tuple[str, ...] = (
 
 def features(a: Reading, b: Reading, cosine: float, meanings: Meanings, spoke: Sequence[str]) -> list[float]:
     """The features in the order of `NAMES`; `a` is the stored prompt, `b` the asked one, `spoke` their conflicts."""
+    grams_a, grams_b = grams(a.text), grams(b.text)
+    ends = _ends(a.stems, b.stems)
     return [
         cosine,
-        _share(a.grams & b.grams, a.grams | b.grams),
+        _share(grams_a & grams_b, grams_a | grams_b),
         *_subjects(a, b, meanings),
-        *_forms(a, b),
+        *_forms(a, b, ends),
         *_small(a, b),
-        *_core(a, b),
+        *_core(a, b, ends),
         float(len(spoke)),
-        *[1.0 if name in spoke else 0.0 for name in GUARDS],
+        *(_SILENCE if not spoke else [1.0 if name in spoke else 0.0 for name in GUARDS]),
     ]
 
 
@@ -127,13 +130,13 @@ def _changes(only_a: list[str], only_b: list[str], table: list[list[float]]) -> 
     ]
 
 
-def _forms(a: Reading, b: Reading) -> list[float]:
+def _forms(a: Reading, b: Reading, ends: tuple[int, int]) -> list[float]:
     """ "in order" to "same first": the shape of the two texts."""
     length_a, length_b = len(a.stems), len(b.stems)
     pairs_a, pairs_b = set(zip(a.stems, a.stems[1:], strict=False)), set(zip(b.stems, b.stems[1:], strict=False))
     shorter, longer = min(length_a, length_b), max(length_a, length_b)
     return [
-        2 * _in_order(a.stems, b.stems) / max(1, length_a + length_b),
+        2 * _in_order(a.stems, b.stems, ends) / max(1, length_a + length_b),
         len(pairs_a & pairs_b) / max(1, len(pairs_a | pairs_b)),
         shorter / max(1, longer),
         math.log1p(shorter),
@@ -143,28 +146,31 @@ def _forms(a: Reading, b: Reading) -> list[float]:
     ]
 
 
-def _in_order(a: Sequence[str], b: Sequence[str]) -> int:
+def _in_order(a: Sequence[str], b: Sequence[str], ends: tuple[int, int]) -> int:
     """How many words the two have in the same order; exact but for differences longer than `_FAR` words."""
-    before, after = _ends(a, b)
+    before, after = ends
     core_a, core_b = a[before : len(a) - after][:_FAR], b[before : len(b) - after][:_FAR]
     if not core_a or not core_b:
         return before + after
-    row = [0] * (len(core_b) + 1)
+    places: dict[str, int] = {}
+    for at, other in enumerate(core_b):
+        places[other] = places.get(other, 0) | 1 << at
+    every = (1 << len(core_b)) - 1
+    left = every  # a bit goes out for each word that the longest common sequence gains (Hyyrö 2004)
     for one in core_a:
-        left_up = left = 0
-        for place, other in enumerate(core_b, 1):
-            up = row[place]
-            left = left_up + 1 if one == other else (up if up >= left else left)
-            row[place] = left
-            left_up = up
-    return before + after + row[-1]
+        met = left & places.get(one, 0)
+        left = (left + met | left - met) & every
+    return before + after + (every ^ left).bit_count()
 
 
 def _ends(a: Sequence[str], b: Sequence[str]) -> tuple[int, int]:
     """How many words the two begin with, and end with, alike."""
     short = min(len(a), len(b))
-    before = next((at for at in range(short) if a[at] != b[at]), short)
-    after = next((at for at in range(short - before) if a[-1 - at] != b[-1 - at]), short - before)
+    before = after = 0
+    while before < short and a[before] == b[before]:
+        before += 1
+    while after < short - before and a[-1 - after] == b[-1 - after]:
+        after += 1
     return before, after
 
 
@@ -173,11 +179,11 @@ def _small(a: Reading, b: Reading) -> list[float]:
     lex = lexicon()
     said_a, said_b = frozenset(a.words), frozenset(b.words)
     changed = said_a ^ said_b
-    of_a, of_b = (Counter(filter(lex.prepositions.__contains__, words)) for words in (a.words, b.words))
+    of_a, of_b = ([word for word in words if word in lex.prepositions] for words in (a.words, b.words))
     return [
         float(min(4, len(changed & lex.pronouns))),
         float(min(8, len(changed & lex.small))),
-        float(min(6, sum((of_a - of_b).values()) + sum((of_b - of_a).values()))),
+        float(min(6, _different(of_a, of_b))),
         float(min(5, len(a.names.difference(b.content)) + len(b.names.difference(a.content)))),
         float(bool(a.numbers)) + float(bool(b.numbers)),
         float(said_a.isdisjoint(lex.counting) != said_b.isdisjoint(lex.counting)),
@@ -186,14 +192,22 @@ def _small(a: Reading, b: Reading) -> list[float]:
     ]
 
 
+def _different(ones: list[str], others: list[str]) -> int:
+    """How many words there are that the other list does not have as often."""
+    if ones == others:
+        return 0
+    of_a, of_b = Counter(ones), Counter(others)
+    return (of_a - of_b).total() + (of_b - of_a).total()
+
+
 def _leads(a: Reading, b: Reading) -> bool:
     """True when the first subject of one is among the first of the other."""
     return bool(a.content) and a.content[0] in b.content[:3]
 
 
-def _core(a: Reading, b: Reading) -> list[float]:
+def _core(a: Reading, b: Reading, ends: tuple[int, int]) -> list[float]:
     """ "core a" to "subject order": where the two differ, and whether what they share comes in the same order."""
-    before, after = _ends(a.stems, b.stems)
+    before, after = ends
     longer = max(1, len(a.stems), len(b.stems))
     in_b = frozenset(b.content)
     shared_a = [one for one in a.content if one in in_b]
@@ -204,5 +218,5 @@ def _core(a: Reading, b: Reading) -> list[float]:
         math.log1p(len(b.stems) - before - after),
         before / longer,
         after / longer,
-        _in_order(shared_a, shared_b) / max(1, len(shared_a)),
+        _in_order(shared_a, shared_b, _ends(shared_a, shared_b)) / max(1, len(shared_a)),
     ]

@@ -50,13 +50,14 @@ def counts(header: str) -> bool:
 
 def credential_digest(headers: Sequence[tuple[str, str]]) -> str:
     """Tells callers apart without telling their keys; "" when no credential is to be seen."""
-    shown = tuple(item for item in headers if item[0] in CREDENTIALS and item[1])
-    return _digest(shown) if shown else ""
+    return _digest(tuple(headers))
 
 
 @lru_cache(maxsize=64)
-def _digest(credentials: tuple[tuple[str, str], ...]) -> str:
-    shown = sorted(f"{name}:{value}" for name, value in credentials)
+def _digest(headers: tuple[tuple[str, str], ...]) -> str:
+    shown = sorted(f"{name}:{value}" for name, value in headers if name in CREDENTIALS and value)
+    if not shown:
+        return ""
     return hashlib.blake2b("\n".join(shown).encode(), digest_size=16, person=b"edgeclient-cred").hexdigest()
 
 
@@ -65,10 +66,16 @@ def exact_key(
     body: Json,
 ) -> str:  # fmt: skip
     """The key of one request. `family` names the kind of endpoint that answers (dialect and route)."""
-    kept = tuple(sorted([(name, value) for name, value in headers if counts(name)]))
-    asked = {name: value for name, value in body.items() if name not in BODY_LEFT_OUT}
-    begun = _begun(credential, method, origin, path, query, family, kept)
+    asked = body
+    if not BODY_LEFT_OUT.isdisjoint(body):
+        asked = {name: value for name, value in body.items() if name not in BODY_LEFT_OUT}
+    begun = _begun(credential, method, origin, path, query, family, _kept(tuple(headers)))
     return hashlib.blake2b(f"{begun}{_canonical(asked)}]".encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _kept(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, value) for name, value in headers if counts(name)))
 
 
 @lru_cache(maxsize=256)

@@ -25,7 +25,7 @@ class Lexicon:
     uncertain: frozenset[str]  # of a kind only when written with a capital
     one_word: Mapping[str, str]  # spelling -> the one we compare
     synonyms: frozenset[tuple[str, str]]  # stems, both ways round
-    questions: tuple[tuple[tuple[str, ...], str], ...]
+    questions: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]  # first word -> (words, meaning), in order
     together: frozenset[str]  # words by which the order of two names does not matter
     roles: Mapping[str, str]  # preposition -> the part it gives the word after it
     prepositions: frozenset[str]
@@ -46,7 +46,7 @@ def lexicon() -> Lexicon:
         uncertain=frozenset(data["uncertain"].split()),
         one_word=data["one_word"],
         synonyms=_both_ways(data["synonyms"]),
-        questions=tuple((tuple(words.split()), asked) for words, asked in data["questions"]),
+        questions=_by_first_word(data["questions"]),
         together=frozenset(data["together"].split()),
         roles=data["roles"],
         prepositions=frozenset(data["prepositions"].split()),
@@ -61,6 +61,14 @@ def _sides(lines: list[str]) -> dict[str, tuple[tuple[int, int], ...]]:
         for side, words in enumerate(line.split("|")):
             for word in words.split():
                 found[word] = (*found.get(word, ()), (axis, side))
+    return found
+
+
+def _by_first_word(lines: list[list[str]]) -> dict[str, tuple[tuple[tuple[str, ...], str], ...]]:
+    found: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {}
+    for said, asked in lines:
+        words = tuple(said.split())
+        found[words[0]] = (*found.get(words[0], ()), (words, asked))
     return found
 
 

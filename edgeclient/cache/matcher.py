@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import mul
+from typing import TYPE_CHECKING
 
 from .features import Meanings, features
 from .guards import VETOES, conflicts
 from .reading import Reading, normal
 from .verifier import Forest
+
+if TYPE_CHECKING:
+    from .embedders.contract import Judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,12 @@ def judged(
             score = None if vetoed else trees.score(features(other, reading, cosine, meanings, spoke))
             found.append(Judged(place, False, score, spoke))
     return found
+
+
+def nearness(asked: str, prompts: Sequence[str], judge: Judge) -> list[float]:
+    """The judge's own cosines, where another embedder has found the candidates. Prompts without a vector have 0."""
+    first, *others = judge.embed([asked, *prompts])
+    return [sum(map(mul, first, other)) for other in others]
 
 
 def best(candidates: Sequence[Judged]) -> Judged | None:

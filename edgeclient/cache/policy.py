@@ -26,7 +26,7 @@ def entry_of(
     """
     if status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER:
         return None
-    answer = call.dialect.whole(body) if call.streamed else _object(body)
+    answer = call.dialect.whole(body) if call.streamed else object_of(body)
     if answer is None or not call.dialect.storable(answer):
         return None
     kept = tuple([(lower, value) for name, value in headers if (lower := name.lower()) in _KEPT_HEADERS])
@@ -104,12 +104,13 @@ def _dumps(value: Json) -> bytes:
     return _compact(value).encode()
 
 
-def _object(body: bytes) -> Json | None:
+def object_of(body: bytes) -> Json | None:
+    """The JSON object that a body is; None for anything else. Never raises."""
     try:
         value = from_json(body)
     except ValueError:
         try:
             value = json.loads(body)  # takes a little more: half a surrogate pair, say
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return value if isinstance(value, dict) else None

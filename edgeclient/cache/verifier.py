@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import sys
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,26 +18,33 @@ from typing import Any
 from .features import NAMES
 from .risk import Prior
 
+_FIELD = 16  # bits for a tree: its leaves at the most
+
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """Trees in four lists of one length, a place for each node; and what is believed of their scores at first."""
+    """Trees as bits, a field for each tree and in it a bit for each leaf, so that nothing has to be walked.
+
+    A value above a node's threshold rules out the leaves to the left of the node. What all features rule out together
+    leaves each tree some leaves, and its first one is where a walk would end. (QuickScorer: Lucchese et al., SIGIR 2015.)
+    """
 
     base: float
-    roots: tuple[int, ...]
-    feature: tuple[int, ...]  # -1 at a leaf
-    value: tuple[float, ...]  # the threshold; at a leaf, what it adds to the score
-    right: tuple[int, ...]  # the node for values above the threshold; the one for the others is the next
+    tests: tuple[tuple[int, tuple[float, ...], tuple[int, ...]], ...]  # feature, thresholds, leaves left above so many
+    leaves: tuple[Mapping[int, float], ...]  # of each tree: a leaf's bit -> what it adds to the score
     prior: Prior
 
     def score(self, features: Sequence[float]) -> float:
         """Log odds that the two prompts ask the same, as the training data had it."""
-        feature, value, right = self.feature, self.value, self.right
+        left = (1 << _FIELD * len(self.leaves)) - 1
+        for feature, thresholds, above in self.tests:
+            passed = bisect_left(thresholds, features[feature])
+            if passed:
+                left &= above[passed - 1]
         total = self.base
-        for node in self.roots:
-            while (tested := feature[node]) >= 0:
-                node = node + 1 if features[tested] <= value[node] else right[node]
-            total += value[node]
+        fields = memoryview(left.to_bytes(_FIELD // 8 * len(self.leaves), sys.byteorder)).cast("H")
+        for leaves, bits in zip(self.leaves, fields if sys.byteorder == "little" else reversed(fields), strict=True):
+            total += leaves[bits & -bits]
         return total
 
 
@@ -50,19 +59,48 @@ def parsed(data: Mapping[str, Any], kind: str) -> Forest:
     if tuple(data["features"]) != NAMES:
         raise ValueError("the verifier's data file was trained on other features; train it again")
     said = data["forests"][kind]
-    roots: list[int] = []
-    nodes: list[tuple[int, float, int]] = []
-    for feature, value, right in zip(said["feature"], said["value"], said["right"], strict=True):
-        start = len(nodes)
-        roots.append(start)
-        nodes += [(one, other, start + place) for one, other, place in zip(feature, value, right, strict=True)]
-    columns: list[tuple[Any, ...]] = list(zip(*nodes, strict=True))
+    leaves: list[dict[int, float]] = []
+    nodes: dict[int, list[tuple[float, int]]] = {}  # feature -> (threshold, the bits to its left)
+    for place, tree in enumerate(zip(said["feature"], said["value"], said["right"], strict=True)):
+        found, inner = _as_bits(*tree)
+        leaves.append(found)
+        for feature, threshold, bits in inner:
+            nodes.setdefault(feature, []).append((threshold, bits << _FIELD * place))
     prior = said["prior"]
     return Forest(
         base=said["base"],
-        roots=tuple(roots),
-        feature=columns[0],
-        value=columns[1],
-        right=columns[2],
+        tests=tuple((feature, *_ruled_out(sorted(tested))) for feature, tested in sorted(nodes.items())),
+        leaves=tuple(leaves),
         prior=Prior(prior["intercept"], prior["slope"], tuple(prior["precision"])),
     )
+
+
+def _as_bits(
+    feature: Sequence[int], value: Sequence[float], right: Sequence[int]
+) -> tuple[dict[int, float], list[tuple[int, float, int]]]:
+    """The leaves of a tree, by their bits, and (feature, threshold, bits of the leaves to the left) of its nodes."""
+    leaves: dict[int, float] = {}
+    inner: list[tuple[int, float, int]] = []
+
+    def walk(node: int) -> int:
+        if feature[node] < 0:
+            bit = 1 << len(leaves)
+            leaves[bit] = value[node]
+            return bit
+        left = walk(node + 1)
+        inner.append((feature[node], value[node], left))
+        return left | walk(right[node])
+
+    walk(0)
+    if len(leaves) > _FIELD:
+        raise ValueError(f"a tree of the verifier's data file has {len(leaves)} leaves; {_FIELD} are the most")
+    return leaves, inner
+
+
+def _ruled_out(tested: list[tuple[float, int]]) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """The thresholds of one feature, and the leaves that are left when a value is above so many of them."""
+    left, above = -1, []
+    for _, bits in tested:
+        left &= ~bits
+        above.append(left)
+    return tuple(threshold for threshold, _ in tested), tuple(above)

@@ -23,6 +23,7 @@ edgeclient demo                          the demonstration on this machine, unde
 edgeclient demo --live                   a few questions with your own settings and keys; asks before it spends
 edgeclient probe                         where your endpoints are, measured now; no key is sent, nothing is spent
 edgeclient models gpt-4o                 what is known of a model: where it runs, under which names, when it ends
+edgeclient cache verify                  whether all answers in your file or on your server can be read
 edgeclient systems                       the products that an endpoint may be named after
 edgeclient deploy workers my-pop         a project that makes a PoP of your own: tokens, cache, forwarding at the edge
 """
@@ -33,7 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     from ..lab import LabError
 
-    commands = {"demo": _demo, "deploy": _deploy, "models": _models, "probe": _probe, "systems": _systems}
+    commands = {
+        "cache": _cache,
+        "demo": _demo,
+        "deploy": _deploy,
+        "models": _models,
+        "probe": _probe,
+        "systems": _systems,
+    }
     try:
         return commands[arguments.command](arguments)
     except (EdgeError, LabError, _CannotError) as error:
@@ -57,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edgeclient {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_demo, _add_probe, _add_models, _add_systems, _add_deploy):
+    for add in (_add_demo, _add_probe, _add_models, _add_cache, _add_systems, _add_deploy):
         add(commands)
     return parser
 
@@ -119,6 +127,26 @@ def _add_models(commands: Any) -> None:
     models.add_argument("--json", action="store_true", help="one JSON object instead of text")
 
 
+def _add_cache(commands: Any) -> None:
+    cache = commands.add_parser(
+        "cache",
+        help="show what a file or a server with answers holds, and whether it is well",
+        description="Says how many answers are kept in the file or on the server that your settings name, and their bytes. "
+        "With `verify` it says of each kind how many: the status is 1 when one is damaged, foreign, in clear, of a newer "
+        "version, or sealed with an unknown key. Prompts and answers are never shown.",
+    )
+    cache.add_argument("action", nargs="?", choices=("verify",), help="read each answer, and say of which kind it is")
+    cache.add_argument(
+        "--store", default="", metavar="URL", help="look there instead, as in sqlite:PATH or redis://HOST"
+    )
+    cache.add_argument(
+        "--delete",
+        action="store_true",
+        help="with `verify`: remove what is damaged, foreign, or in clear and should not be",
+    )
+    cache.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
 def _add_systems(commands: Any) -> None:
     systems = commands.add_parser(
         "systems",
@@ -177,6 +205,14 @@ def _models(arguments: argparse.Namespace) -> int:
     from . import models
 
     return models.run(arguments.name, as_json=arguments.json)
+
+
+def _cache(arguments: argparse.Namespace) -> int:
+    from . import caching
+
+    if arguments.delete and not arguments.action:
+        raise _CannotError("--delete is for `edgeclient cache verify`")
+    return caching.run(arguments.store, verify=bool(arguments.action), delete=arguments.delete, as_json=arguments.json)
 
 
 def _systems(arguments: argparse.Namespace) -> int:

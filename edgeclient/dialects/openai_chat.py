@@ -20,12 +20,9 @@ class OpenAIChat:
     @sse.total(False)
     def storable(self, answer: Json) -> bool:
         choices = answer.get("choices")
-        return (
-            answer.get("object") == "chat.completion"
-            and isinstance(choices, list)
-            and bool(choices)
-            and all(_finished(choice) for choice in choices)
-        )
+        if answer.get("object") != "chat.completion" or not isinstance(choices, list) or not choices:
+            return False
+        return all(map(_finished, choices))
 
     @sse.total(None)
     def whole(self, events: bytes) -> Json | None:
@@ -81,8 +78,7 @@ def _finished(choice: Any) -> bool:
         and isinstance(message.get("role"), str)
         and isinstance(message.get("content"), str)
         and bool(message["content"])
-        and not any(message.get(field) for field in message.keys() - {"role", "content", "annotations"})
-        and not message.get("annotations")
+        and not any(map(message.get, message.keys() - {"role", "content"}))
         and not choice.get("logprobs")
     )
 

@@ -18,5 +18,14 @@ def _of_blocks(answer: Json) -> tuple[str, ...]:
     return ("".join(block["text"] for block in answer["content"]),)
 
 
-TEXTS: dict[str, Callable[[Json], tuple[str, ...]]] = {"openai_chat": _of_choices, "anthropic_messages": _of_blocks}
+@sse.total(())
+def _of_output(answer: Json) -> tuple[str, ...]:
+    return ("".join(part["text"] for item in answer["output"] for part in item["content"]),)
+
+
+TEXTS: dict[str, Callable[[Json], tuple[str, ...]]] = {
+    "openai_chat": _of_choices,
+    "anthropic_messages": _of_blocks,
+    "openai_responses": _of_output,
+}
 """Dialect -> the texts of an answer that is `storable`, one for each choice; () for any other shape."""

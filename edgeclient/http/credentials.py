@@ -61,6 +61,11 @@ def harmless_query(query: bytes) -> bytes:
     return b"&".join(kept)
 
 
+def may_be_secret(parameter: str) -> bool:
+    """True for a parameter of a query whose value may be a secret."""
+    return bool(_secret(parameter.encode("utf-8", "replace")))
+
+
 @lru_cache(maxsize=1024)
 def lower(name: bytes) -> str:
     """A header's name as the pipeline writes it."""

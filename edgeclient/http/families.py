@@ -99,15 +99,19 @@ def read_request(
     except Exception:  # the family's RequestNotRead: an upload that streams, or a body given as an iterator
         body = b""
     raw = native.headers.raw
-    headers = [(name, raw[n][1].decode("latin-1")) for n, name in _meant(tuple([line[0] for line in raw]))]
-    signed = any(name == "authorization" and value.startswith("AWS4-") for name, value in headers)
+    headers, signed = [], False
+    for n, name in _meant(tuple([line[0] for line in raw])):
+        value = raw[n][1].decode("latin-1")
+        signed = signed or (name == "authorization" and value.startswith("AWS4-"))
+        if not (hidden and name in credentials.CALLERS):
+            headers.append((name, value))
     return Request(
         sdk=base.sdk,
         method=native.method,
         origin=base.origin,
         path=path[len(base.folder) - 1 :],
         query=url.query.decode("ascii", "replace"),
-        headers=[item for item in headers if item[0] not in credentials.CALLERS] if hidden else headers,
+        headers=headers,
         body=body,
         live=live,
         default_origin=base.is_default,
@@ -131,13 +135,13 @@ def _meaning(raw: bytes) -> str:
 
 def without(native: Any, seen: Request, taken_out: tuple[str, ...]) -> Any:
     """The request, or a copy of it without these headers when it has any of them."""
-    present = {name for name, _ in seen.headers if name in taken_out or name.startswith("edge-")}
-    if not present:
-        return native
-    lighter = _copied(native)
-    lighter.headers = native.headers.copy()
-    for name in present:
-        del lighter.headers[name]
+    lighter = native
+    for name, _ in seen.headers:
+        if name in taken_out or name.startswith("edge-"):
+            if lighter is native:
+                lighter = _copied(native)
+                lighter.headers = native.headers.copy()
+            lighter.headers.pop(name, None)  # one that comes twice goes at once
     return lighter
 
 
@@ -244,6 +248,12 @@ def failure_of(error: BaseException, *, early: bool = False) -> Failure | None:
     if names & {"TransportError", "SSLError", "EndOfStream"}:
         return Failure.TERMINATED
     return None
+
+
+def request_error(error: BaseException) -> str:
+    """The name of the family's own class of an exception that a request ended with; "" for any other exception."""
+    names = [kind.__name__ for kind in type(error).__mro__ if kind.__module__.partition(".")[0] in ("httpx", "httpx2")]
+    return names[0] if "RequestError" in names else ""
 
 
 def _dead_path(error: BaseException, early: bool) -> Failure | None:

@@ -12,6 +12,7 @@ import functools
 from typing import Any
 
 from .. import noting
+from . import taping
 
 
 @functools.cache
@@ -64,7 +65,7 @@ class AsyncSeam(Seam):
 class OpenAISeam(SyncSeam):
     def _send_request(self, request: Any, *, stream: bool, **kwargs: Any) -> Any:
         plain = super()._send_request  # type: ignore[misc]
-        if not self._edge.active:
+        if not self._edge.active and taping.current is None:
             return plain(request, stream=stream, **kwargs)
         forward = functools.partial(plain, stream=stream, **kwargs)
         return _sending().send(self._edge, self, request, "openai", stream, kwargs, forward)
@@ -73,7 +74,7 @@ class OpenAISeam(SyncSeam):
 class AsyncOpenAISeam(AsyncSeam):
     async def _send_request(self, request: Any, *, stream: bool, **kwargs: Any) -> Any:
         plain = super()._send_request  # type: ignore[misc]
-        if not self._edge.active:
+        if not self._edge.active and taping.current is None:
             return await plain(request, stream=stream, **kwargs)
         forward = functools.partial(plain, stream=stream, **kwargs)
         return await _sending().send_async(self._edge, self, request, "openai", stream, kwargs, forward)
@@ -82,7 +83,7 @@ class AsyncOpenAISeam(AsyncSeam):
 class AnthropicSeam(SyncSeam):
     def _attempt_request(self, *args: Any, **kwargs: Any) -> Any:
         plain = super()._attempt_request  # type: ignore[misc]
-        if not self._edge.active:
+        if not self._edge.active and taping.current is None:
             return plain(*args, **kwargs)
         return plain.__func__(_View(self, _Sender(self)), *args, **kwargs)
 
@@ -90,7 +91,7 @@ class AnthropicSeam(SyncSeam):
 class AsyncAnthropicSeam(AsyncSeam):
     async def _attempt_request(self, *args: Any, **kwargs: Any) -> Any:
         plain = super()._attempt_request  # type: ignore[misc]
-        if not self._edge.active:
+        if not self._edge.active and taping.current is None:
             return await plain(*args, **kwargs)
         return await plain.__func__(_View(self, _AsyncSender(self)), *args, **kwargs)
 

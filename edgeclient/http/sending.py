@@ -7,14 +7,15 @@ import sys
 from typing import Any, Protocol
 
 from .. import pipeline
-from ..errors import RouteError
-from ..pipeline import Policies
+from ..classifying import classify
+from ..errors import EdgeError, RouteError
+from ..policies import Policies
 from ..pops.prober import Prober
 from ..runtime.protocol import run_sync
 from ..runtime.tasks import TaskRuntime
 from ..runtime.threads import ThreadRuntime
 from ..values import Call
-from . import families
+from . import families, playing, taping
 from .doors import Door
 
 _SDK_ERRORS = {"openai": "OpenAIError", "anthropic": "AnthropicError"}
@@ -23,6 +24,10 @@ DEFAULT_ORIGINS = {"openai": "https://api.openai.com/v1", "anthropic": "https://
 
 class ActiveEdge(Protocol):
     """What the seam needs of an edge."""
+
+    @property
+    def active(self) -> bool:
+        """False where only a tape is the reason to come here."""
 
     policies: Policies
     prober: Prober
@@ -51,7 +56,7 @@ def open_door(
     )
     if seen is None:
         return None
-    call = pipeline.classify(seen, edge.policies)
+    call = classify(seen, edge.policies)
     dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
     native = families.renamed(request, call.model) if call.asked_model else request
     native = families.without(native, seen, edge.taken_out)
@@ -68,17 +73,31 @@ def _base(client: Any, sdk: str) -> families.Base:
     return base
 
 
-def _as_sdk_error(error: RouteError, sdk: str) -> Exception:
+def _as_sdk_error(error: EdgeError, sdk: str) -> Exception:
     """The same error as one of the SDK's own: SDKs wrap and retry what is not theirs, and a second try changes nothing."""
     base = getattr(sys.modules[sdk], _SDK_ERRORS[sdk])
-    both = type("RouteError", (RouteError, base), {"__module__": RouteError.__module__})
+    kind = type(error)
+    both = type(kind.__name__, (kind, base), {"__module__": kind.__module__})
     return both(str(error))  # type: ignore[no-any-return]
 
 
 def send(
     edge: ActiveEdge, client: Any, request: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any
 ) -> Any:
-    """Send a request of a sync client through the pipeline."""
+    """Send a request of a sync client through the pipeline; or let a test's tape answer it."""
+    tape = taping.current
+    if tape is not None:
+        go = functools.partial(_passed, edge, client, sdk, stream, kwargs, forward) if edge.active else forward
+        try:
+            return playing.play(tape, request, go, live=stream)
+        except EdgeError as error:
+            raise _as_sdk_error(error, sdk) from None
+    return _passed(edge, client, sdk, stream, kwargs, forward, request)
+
+
+def _passed(
+    edge: ActiveEdge, client: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any, request: Any
+) -> Any:
     opened = open_door(edge, client, request, sdk, stream, kwargs, forward)
     if opened is None:
         return forward(request)
@@ -93,7 +112,20 @@ def send(
 async def send_async(
     edge: ActiveEdge, client: Any, request: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any
 ) -> Any:
-    """Send a request of an async client through the pipeline."""
+    """The same for an async client."""
+    tape = taping.current
+    if tape is not None:
+        go = functools.partial(_passed_async, edge, client, sdk, stream, kwargs, forward) if edge.active else forward
+        try:
+            return await playing.play_async(tape, request, go, live=stream)
+        except EdgeError as error:
+            raise _as_sdk_error(error, sdk) from None
+    return await _passed_async(edge, client, sdk, stream, kwargs, forward, request)
+
+
+async def _passed_async(
+    edge: ActiveEdge, client: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any, request: Any
+) -> Any:
     opened = open_door(edge, client, request, sdk, stream, kwargs, forward)
     if opened is None:
         return await forward(request)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from .. import pipeline
+from ..classifying import classify
 from ..runtime.protocol import run_sync
 from ..runtime.tasks import TaskRuntime
 from ..runtime.threads import ThreadRuntime
 from ..values import Call
-from . import families
+from . import families, playing, taping
 from .doors import Door
 from .sending import DEFAULT_ORIGINS
 
@@ -29,7 +30,7 @@ class _Wrapped:
         )
         if seen is None:
             return None
-        call = pipeline.classify(seen, self._edge.policies)
+        call = classify(seen, self._edge.policies)
         native = families.renamed(request, call.model) if call.asked_model else request
         native = families.without(native, seen, self._edge.taken_out)
         return call, Door(native, forward, forward, self._edge.prober, self._edge.reads_kernel, self._inner)
@@ -39,6 +40,12 @@ class SyncTransport(_Wrapped, families.SyncBase):
     """Sends what an `httpx.Client` or an `httpx2.Client` asks for through the pipeline."""
 
     def handle_request(self, request: Any) -> Any:
+        tape = taping.current
+        if tape is not None and not taping.going_out.get():
+            return playing.play(tape, request, self._passed, live=True)
+        return self._passed(request)
+
+    def _passed(self, request: Any) -> Any:
         opened = self._open(request, self._inner.handle_request) if self._edge.active else None
         if opened is None:
             return self._inner.handle_request(request)
@@ -62,6 +69,12 @@ class AsyncTransport(_Wrapped, families.AsyncBase):
     """The same for async clients."""
 
     async def handle_async_request(self, request: Any) -> Any:
+        tape = taping.current
+        if tape is not None and not taping.going_out.get():
+            return await playing.play_async(tape, request, self._passed, live=True)
+        return await self._passed(request)
+
+    async def _passed(self, request: Any) -> Any:
         opened = self._open(request, self._inner.handle_async_request) if self._edge.active else None
         if opened is None:
             return await self._inner.handle_async_request(request)

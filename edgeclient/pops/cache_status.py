@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 # What the header's value begins with, where it does not speak RFC 9211.
 _OWN_WORDS = {b"cf-aig-cache-status": (b"hit", b"miss"), b"x-cache": (b"hit", b"miss")}
+NAMES = frozenset({b"cache-status", *_OWN_WORDS})  # the headers that may say it
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')  # of RFC 8941; a key may have commas and semicolons in it
 _LONGEST = 2048  # bytes; genuine values stay far below
 

@@ -14,7 +14,10 @@ from .track import HYSTERESIS_S, Track, margin
 
 LONG_UPLOAD = 64 * 2**10  # bytes; from here on the time to send them counts
 _LOAD_MEMORY_S = 3.0  # for so long a slow answer of a model at the PoP says that the PoP is busy
-_REFUSED_S, _REFUSED_MODELS = 3600.0, 64  # where a PoP's addresses belong to changes rarely
+_REFUSED_S, _REFUSED_MODELS = (
+    3600.0,
+    64,
+)  # where a PoP's addresses belong to, and which models are there, changes rarely
 
 Endpoints = tuple[Endpoint, ...]
 
@@ -42,7 +45,7 @@ class Suiting:
         self._affinity.keep(call.opening, call.size, endpoint.name, now)
 
     def refused(self, track: Track, model: str, now: float) -> None:
-        """An endpoint may not serve a model from where it is."""
+        """An endpoint does not have a model, or may not serve it from where it is."""
         if len(track.refuses) >= _REFUSED_MODELS:
             track.refuses.clear()
         track.refuses[model] = now + _REFUSED_S
@@ -108,7 +111,7 @@ class Suiting:
         return good if loses_s > worth_s(call.size) else (last, *[e for e in good if e is not last])
 
     def _admitting(self, good: Endpoints, rest: Endpoints, model: str, now: float) -> tuple[Endpoints, Endpoints]:
-        """Those that have refused this model from where they are go behind all others."""
+        """Those that do not have this model, or refused it from where they are, go behind all others."""
         refusing = [e for e in good if now < self._track(e).refuses.get(model, 0.0)]
         return tuple([e for e in good if e not in refusing]), (*rest, *refusing)
 

@@ -86,7 +86,7 @@ class Track:
         self.upload_bytes_s: float | None = None  # of the last long request
         self.refuses: dict[
             str, float
-        ] = {}  # models that it may not serve from where it is, and until when that is believed
+        ] = {}  # models that it does not have, or may not serve from where it is, and until when that is believed
 
     def moved(self) -> bool:
         """True when the estimate is not what the kept orders rest on any more."""
@@ -135,7 +135,7 @@ class Track:
         slower_s = self.server.cost_at(now)
         refused = [model for model, until in self.refuses.items() if now < until]
         if refused:
-            return state.value, f"refused from where this PoP is: {', '.join(refused)}"
+            return state.value, f"not asked for {', '.join(refused)}: not there, or refused where this PoP is"
         if slower_s:
             return (
                 state.value,

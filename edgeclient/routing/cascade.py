@@ -16,6 +16,7 @@ from ..values import Call, Json, Route
 if TYPE_CHECKING:
     from ..settings import Cascade
 
+DIALECTS = ("openai_chat", "anthropic_messages")  # a response may be a state that its provider keeps
 _NEEDS = ("tools", "functions", "logprobs")  # what comes of these is not to be judged by a text
 
 

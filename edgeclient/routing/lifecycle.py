@@ -47,11 +47,12 @@ class Lifecycle:
     stage: Stage
     end: End | None = None
     days_left: int | None = None  # until the end; 0 or less when it is over
+    is_news: bool = False  # worth telling: it is over, or will be in 30 days at most
 
     @property
     def soon(self) -> bool:
         """True when it is still served, but for 30 days at most."""
-        return self.stage is Stage.ENDING and self.days_left is not None and self.days_left <= SOON_DAYS
+        return self.stage is Stage.ENDING and self.is_news
 
 
 LIVE = Lifecycle(Stage.LIVE)
@@ -76,7 +77,7 @@ def at(ends: Iterable[End], today: date) -> Lifecycle:
     if last is None:
         return LIVE
     left = (last.day - today).days
-    return Lifecycle(Stage.ENDING if left > 0 else Stage.RETIRED, last, left)
+    return Lifecycle(Stage.ENDING if left > 0 else Stage.RETIRED, last, left, left <= SOON_DAYS)
 
 
 def day_of(wall_s: float) -> date:

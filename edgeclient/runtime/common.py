@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..cache.stores import Store
 from ..http import families
 from ..http.doors import Door
 from ..values import Call, Endpoint, Entry
 from .protocol import AttemptFailed, Learn
+
+if TYPE_CHECKING:
+    from ..cache.embedders.vectors import Vectors
+
+T = TypeVar("T")
 
 
 def _clock_that_never_sleeps() -> Callable[[], float]:
@@ -43,6 +48,12 @@ class DoorRuntime:
 
     async def save(self, store: Store, entry: Entry) -> bool:
         return store.save(entry, self.wall())
+
+    async def vector(self, vectors: Vectors, text: str) -> Any | None:
+        return vectors.vector(text)
+
+    async def apart(self, work: Callable[[], T], size: int) -> T:
+        return work()
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         return self.door.prober.start(due, learn)

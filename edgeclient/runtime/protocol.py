@@ -8,11 +8,14 @@ its end. A third runtime lives in virtual time and simulates hours of traffic in
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..cache.flights import Flight
 from ..cache.stores import Store
 from ..values import Call, Endpoint, Entry, Failure, Reply
+
+if TYPE_CHECKING:
+    from ..cache.embedders.vectors import Vectors
 
 T = TypeVar("T")
 
@@ -62,6 +65,12 @@ class Runtime(Protocol):
 
     async def load(self, store: Store, key: str) -> Entry | None:
         """Ask a store, in the way that fits: one that waits is awaited by tasks, and blocks a thread."""
+
+    async def vector(self, vectors: Vectors, text: str) -> Any | None:
+        """The vector of a text, within the embedder's time budget; None when there is none."""
+
+    async def apart(self, work: Callable[[], T], size: int) -> T:
+        """Do some work on a text of so many characters; a long one's leaves the event loop to others."""
 
     async def save(self, store: Store, entry: Entry) -> bool:
         """Give a store an entry; False when it did not take it. Never waits."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..cache.flights import Flight
 from ..cache.stores import Store
@@ -11,6 +11,13 @@ from ..cache.waiting import wait_async
 from ..http import families
 from ..values import Call, Endpoint, Entry, Reply
 from .common import DoorRuntime, meaning, wanted_whole
+
+if TYPE_CHECKING:
+    from ..cache.embedders.vectors import Vectors
+
+T = TypeVar("T")
+
+_LONG = 1000  # characters of a text that take about a millisecond to read
 
 
 class TaskRuntime(DoorRuntime):
@@ -71,3 +78,13 @@ class TaskRuntime(DoorRuntime):
 
     async def load(self, store: Store, key: str) -> Entry | None:
         return await store.load_async(key, self.wall()) if store.waits else store.load(key, self.wall())
+
+    async def vector(self, vectors: Vectors, text: str) -> Any | None:
+        return await vectors.vector_async(text)
+
+    async def apart(self, work: Callable[[], T], size: int) -> T:
+        if size < _LONG:
+            return work()
+        import anyio
+
+        return await anyio.to_thread.run_sync(work)

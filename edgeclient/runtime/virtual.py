@@ -16,12 +16,17 @@ import math
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..cache.flights import Flight
 from ..cache.stores import Store
 from ..values import UNSENT, Call, Endpoint, Entry, Failure, Reply
 from .protocol import AttemptFailed, Learn
+
+if TYPE_CHECKING:
+    from ..cache.embedders.vectors import Vectors
+
+T = TypeVar("T")
 
 _EPOCH_S = 1_700_000_000.0  # wall-clock time when virtual time is 0
 
@@ -157,6 +162,12 @@ class VirtualRuntime:
 
     async def save(self, store: Store, entry: Entry) -> bool:
         return store.save(entry, self.wall())
+
+    async def vector(self, vectors: Vectors, text: str) -> Any | None:
+        return vectors.vector(text)
+
+    async def apart(self, work: Callable[[], T], size: int) -> T:
+        return work()
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         for endpoint in due:

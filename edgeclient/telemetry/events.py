@@ -30,6 +30,7 @@ _COUNTED = dict.fromkeys(
         "bypass",
         "stored",
         "stale answers",
+        "semantic hits",
         "broken streams",
         "hedges",
         "retired models",
@@ -78,10 +79,11 @@ class Telemetry:
                 counts[notes.cache] += 1
             if notes.attempts:
                 counts["attempts"] += notes.attempts
-                hedged = any(attempt.outcome == OUTRUN for attempt in notes.tried)
-                counts["hedges"] += hedged
-                models = len({attempt.model for attempt in notes.tried}) or 1  # two where a cascade asked both
-                counts["failovers"] += notes.attempts - models - hedged
+                if notes.attempts > 1:
+                    hedged = any(attempt.outcome == OUTRUN for attempt in notes.tried)
+                    counts["hedges"] += hedged
+                    models = len({attempt.model for attempt in notes.tried}) or 1  # two where a cascade asked both
+                    counts["failovers"] += notes.attempts - models - hedged
             if notes.stored:
                 counts["stored"] += 1
             if event.error:

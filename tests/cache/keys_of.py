@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgeclient.cache.flights import Flights
-from edgeclient.cache.semantic import NoMatch
 from edgeclient.cache.stores.memory import MemoryStore
-from edgeclient.pipeline import Policies, classify
+from edgeclient.classifying import classify
+from edgeclient.policies import Policies
 from edgeclient.pops.selector import Selector
 from edgeclient.settings import Settings
 from edgeclient.telemetry.events import Telemetry
@@ -29,7 +29,6 @@ def policies() -> Policies:
         selector=Selector((PLACE,), random.Random(1)),
         store=MemoryStore(2**20),
         flights=Flights(),
-        semantic=NoMatch(),
         telemetry=Telemetry(()),
     )
 

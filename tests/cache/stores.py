@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores import wire
+from edgeclient.cache.stores.guarded import Form, Guarded
 from edgeclient.cache.stores.redis import Address, RedisBackend
 from edgeclient.cache.stores.sqlite import SqliteBackend
 from edgeclient.values import Entry
@@ -51,11 +52,13 @@ def sqlite_store(
     max_bytes: int = 2**30,
     budget_s: float = 1.0,
     clock: Clock | None = None,
+    form: Form = wire,
 ) -> Guarded:
     """A store on a file. Its budget is generous: what is not about time should not depend on a busy machine."""
     backend = SqliteBackend(str(path), max_bytes=max_bytes, budget_s=budget_s)
     backend.check()
-    return Guarded(backend, budget_s=budget_s, mishap=Mishaps() if mishaps is None else mishaps, clock=clock or Clock())
+    mishap = Mishaps() if mishaps is None else mishaps
+    return Guarded(backend, budget_s=budget_s, mishap=mishap, form=form, clock=clock or Clock())
 
 
 def redis_store(

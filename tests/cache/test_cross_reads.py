@@ -13,8 +13,8 @@ import pytest
 from questions import OTHERS, SAME, Change, Question, question
 
 from edgeclient.cache.key import credential_digest, exact_key
+from edgeclient.classifying import classify
 from edgeclient.dialects import dialect_of
-from edgeclient.pipeline import classify
 
 PAIRS, CLASSIFIED = 100_000, 1_000
 

@@ -16,8 +16,8 @@ import keys_of
 import pytest
 
 from edgeclient.cache.key import VERSION
+from edgeclient.classifying import classify
 from edgeclient.dialects import _BY_ENDING
-from edgeclient.pipeline import classify
 
 HERE = Path(__file__).parent
 GOLDEN: dict[str, Any] = json.loads((HERE / "golden_keys.json").read_text("utf-8"))

@@ -9,15 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stores import entry, redis_store, sqlite_store
+from stores import Mishaps, entry, redis_store, sqlite_store
 
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.cache.stores.layered import Layered
 from edgeclient.cache.stores.memory import MemoryStore
+from edgeclient.cache.stores.sealed import Sealed
 from edgeclient.values import Entry
 
-KINDS = ["memory", "sqlite", "redis", "layered"]
+KINDS = ["memory", "sqlite", "sealed", "redis", "layered"]
 
 
 class Kept:
@@ -35,6 +36,8 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
     behind: list[Guarded] = []
     if request.param == "sqlite":
         behind = [sqlite_store(tmp_path / "cache.db")]
+    elif request.param == "sealed":
+        behind = [sqlite_store(tmp_path / "cache.db", form=Sealed(bytes(32), Mishaps()))]
     elif request.param == "redis":
         behind = [redis_store(request.getfixturevalue("server").port)]
     elif request.param == "layered":

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeclient.cache.features import NAMES
-from edgeclient.cache.verifier import Forest, forest, parsed
+from edgeclient.cache.verifier import forest, parsed
 
 COSINE, GRAMS = NAMES.index("cosine"), NAMES.index("grams")
 SMALL: dict[str, Any] = {
@@ -59,30 +59,42 @@ def test_a_file_for_other_features_is_refused() -> None:
         parsed({**SMALL, "features": [*NAMES[1:], NAMES[0]]}, "none")
 
 
-@pytest.fixture(params=["none", "wordllama"])
-def shipped(request: pytest.FixtureRequest) -> Forest:
-    return forest(request.param)
+DATA = json.loads(pkgutil.get_data("edgeclient.cache", "data/verifier.json") or b"{}")
 
 
-@given(st.lists(st.floats(-10, 10), min_size=len(NAMES), max_size=len(NAMES)))
-def test_any_features_have_a_score(values: list[float]) -> None:
-    for kind in ("none", "wordllama"):
-        assert -40 < forest(kind).score(values) < 40
+def walked(kind: str, values: list[float]) -> float:
+    """The score as the data file has it: from each root to a leaf."""
+    said = DATA["forests"][kind]
+    total: float = said["base"]
+    for feature, value, right in zip(said["feature"], said["value"], said["right"], strict=True):
+        node = 0
+        while feature[node] >= 0:
+            node = node + 1 if values[feature[node]] <= value[node] else right[node]
+        total += value[node]
+    return total
 
 
-def test_a_score_takes_some_two_thousand_comparisons_at_most(shipped: Forest) -> None:
-    """At about 50 ns each: 0.1 ms for a candidate."""
+THRESHOLDS = sorted({value for tree in DATA["forests"]["none"]["value"] for value in tree})
 
-    def depth(node: int) -> int:
-        return 0 if shipped.feature[node] < 0 else 1 + max(depth(node + 1), depth(shipped.right[node]))
 
-    assert sum(depth(root) for root in shipped.roots) <= 2500
+@pytest.mark.parametrize("kind", ["none", "wordllama"])
+@given(
+    st.lists(st.floats(-10, 10) | st.sampled_from(THRESHOLDS), min_size=len(NAMES), max_size=len(NAMES)),
+)
+def test_a_score_is_what_a_walk_through_the_trees_adds_up_to(kind: str, values: list[float]) -> None:
+    assert forest(kind).score(values) == walked(kind, values)
+
+
+def test_a_tree_with_more_leaves_than_there_are_bits_is_refused() -> None:
+    deep = [COSINE, -1] * 16 + [-1]
+    said = {**SMALL["forests"]["none"], "feature": [deep], "value": [[0.5] * 33], "right": [[*range(2, 33), 0, 0]]}
+    with pytest.raises(ValueError, match="17 leaves; 16 are the most"):
+        parsed({**SMALL, "forests": {"none": said}}, "none")
 
 
 def test_the_file_says_where_it_comes_from_and_how_good_it_is() -> None:
-    data = json.loads(pkgutil.get_data("edgeclient.cache", "data/verifier.json") or b"{}")
-    assert data["date"]
-    assert sum(data["sources"].values()) > 1000
-    for trained in data["forests"].values():
+    assert DATA["date"]
+    assert sum(DATA["sources"].values()) > 1000
+    for trained in DATA["forests"].values():
         assert trained["figures"]["0.005"]["wrong"] <= 0.5
         assert trained["figures"]["0.005"]["worst"] <= 1.0

@@ -95,7 +95,7 @@ def test_a_page_uses_known_tags_and_known_variables(page: Path) -> None:
     odd = {block.tag for block in pages.blocks(text)} - pages.TAGS
     assert not odd, f"use one of {sorted(pages.TAGS)}"
     variables = {v.removeprefix("EDGECLIENT_").lower() for v in re.findall(r"\bEDGECLIENT_[A-Z_]*[A-Z]\b", text)}
-    assert variables <= {*SETTINGS, "config", "name"}
+    assert variables <= {*SETTINGS, "config", "name", "record"}
 
 
 @pytest.mark.parametrize("page", [pytest.param(p, id=name_of(p)) for p in PAGES])

@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 import pytest
 
 from edgeclient.cache.flights import Flight, Flights
-from edgeclient.cache.semantic import NoMatch
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.memory import MemoryStore
-from edgeclient.pipeline import Policies
+from edgeclient.policies import Policies
 from edgeclient.pops.selector import Selector
 from edgeclient.runtime.protocol import AttemptFailed, Learn, run_sync
 from edgeclient.settings import Settings
@@ -199,7 +198,6 @@ def policies(
         selector=Selector(endpoints, random.Random(1)),
         store=store if store is not None else MemoryStore(2**20) if cached else None,
         flights=Flights(),
-        semantic=NoMatch(),
         telemetry=Telemetry(hooks),
     )
 

@@ -12,6 +12,7 @@ from edgeclient.attempts import Budget, Trace, able, judge, may_resend, plan, se
 from edgeclient.dialects import dialect_of
 from edgeclient.noting import Attempt
 from edgeclient.pops.selector import Selector
+from edgeclient.routing import presets
 from edgeclient.routing.systems import Bound, System, capabilities_of
 from edgeclient.values import ORIGIN, UNSENT, Call, Controls, Endpoint, Failure, Outcome, Reply, SentAgain
 
@@ -487,7 +488,30 @@ def test_what_is_refused_where_one_pop_is_goes_to_another(run: Run, status: int,
     assert done.selector.plan((A, B), done.rt.time, call=replace(call, model="another"))[0] == (A, B)
     assert done.selector.plan((A, B), done.rt.time + 3600, call=call)[0] == (A, B)
     status_of_a = done.selector.status(done.rt.time)[0]
-    assert status_of_a.state == "ready" and status_of_a.why == "refused from where this PoP is: m"
+    assert (
+        status_of_a.state == "ready" and status_of_a.why == "not asked for m: not there, or refused where this PoP is"
+    )
+
+
+@both_ways
+def test_a_model_that_an_endpoint_does_not_have_is_asked_for_elsewhere_for_an_hour(run: Run) -> None:
+    """Negative caching, per endpoint and model: what it has, it still gets, and nobody is ejected."""
+    lacking = replace(A, product=Bound(presets.system("vllm")))
+    call, missing = replace(CALL, model="m"), says(404, body=b'{"error":{"message":"The model `m` does not exist."}}')
+    done = Sending(run, run.runtime(a=missing, b=ok()), lacking, B, ORIGIN, call=call)
+    assert done.trace.tried == [Attempt("a", "model_missing", 404), Attempt("b", "ok", 200)]
+    began = done.rt.time
+    for later, model, order in (
+        (1.0, "m", ((B,), (lacking,))),
+        (3599.0, "m", ((B,), (lacking,))),
+        (1.0, "another", ((lacking, B), ())),
+        (3600.0, "m", ((lacking, B), ())),
+    ):
+        assert done.selector.plan((lacking, B), began + later, call=replace(call, model=model)) == order
+    status_of_a = done.selector.status(began)[0]
+    assert (
+        status_of_a.state == "ready" and status_of_a.why == "not asked for m: not there, or refused where this PoP is"
+    )
 
 
 @both_ways

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from edgeclient.cache.stores.memory import MemoryStore
+from edgeclient.classifying import classify
 from edgeclient.noting import Attempt, Notes
-from edgeclient.pipeline import Policies, classify, respond
+from edgeclient.pipeline import respond
+from edgeclient.policies import Policies
 from edgeclient.settings import Cascade
 from edgeclient.values import Call, Endpoint, Failure, Outcome, Reply, Request, Route
 

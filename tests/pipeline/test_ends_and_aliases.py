@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from edgeclient import RouteError, SettingsError
-from edgeclient.pipeline import Policies, classify, respond
+from edgeclient.classifying import classify
+from edgeclient.pipeline import respond
+from edgeclient.policies import Policies
 from edgeclient.settings import Model
 from edgeclient.telemetry import events
 from edgeclient.values import Reply, Request, Route

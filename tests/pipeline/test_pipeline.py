@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from edgeclient import RouteError
+from edgeclient.classifying import classify
 from edgeclient.dialects import sse
 from edgeclient.noting import Attempt
-from edgeclient.pipeline import Policies, classify, respond
+from edgeclient.pipeline import respond
+from edgeclient.policies import Policies
 from edgeclient.routing.systems import Bound, System
 from edgeclient.runtime.protocol import run_sync
 from edgeclient.runtime.virtual import VirtualRuntime, World

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from edgeclient.classifying import classify
 from edgeclient.dialects import sse
 from edgeclient.errors import RouteError
 from edgeclient.noting import Notes, headers
-from edgeclient.pipeline import Policies, classify, respond
+from edgeclient.pipeline import respond
+from edgeclient.policies import Policies
 from edgeclient.values import Failure, Reply, Request
 
 from .scripted import A, B, BrokenStore, Native, Run, Scripted, both_ways, ok, policies, request, says

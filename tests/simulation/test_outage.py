@@ -15,9 +15,10 @@ from functools import cache
 import pytest
 
 from edgeclient.cache.flights import Flights
-from edgeclient.cache.semantic import NoMatch
 from edgeclient.cache.stores.memory import MemoryStore
-from edgeclient.pipeline import Policies, classify, respond
+from edgeclient.classifying import classify
+from edgeclient.pipeline import respond
+from edgeclient.policies import Policies
 from edgeclient.pops.selector import Selector
 from edgeclient.runtime.virtual import VirtualRuntime, World
 from edgeclient.settings import Settings
@@ -93,7 +94,6 @@ def _policies(rng: random.Random) -> Policies:
         selector=Selector(ENDPOINTS, rng),
         store=MemoryStore(64 * 2**20),
         flights=Flights(),
-        semantic=NoMatch(),
         telemetry=Telemetry(),
     )
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeclient.cache import controls, policy
-from edgeclient.cache.semantic import NoMatch
 from edgeclient.values import Call, Controls, Entry
 
 from .answers import call, cases, replayed, storable
@@ -162,7 +161,3 @@ def test_an_entry_without_usage_does_not_answer_who_wants_it() -> None:
     assert entry is not None and not entry.has_usage
     assert policy.usable(entry, call("openai_chat", {"stream": True}), 101.0)
     assert not policy.usable(entry, call("openai_chat", {}), 101.0)
-
-
-def test_the_semantic_cache_finds_nothing_yet() -> None:
-    assert NoMatch().match(call("openai_chat", ASKED), 0.0) is None

@@ -66,6 +66,7 @@ def test_the_digest_of_a_credential_stays_what_it_was() -> None:
 def test_keys_do_not_depend_on_the_process(seed: str) -> None:
     program = (
         "import json, sys; from edgeclient.cache.key import *; given = json.load(sys.stdin);"
+        "given = [{**one, 'headers': [tuple(item) for item in one['headers']]} for one in given];"
         "print([exact_key(**one) for one in given], credential_digest([('authorization', 'Bearer sk-1')]))"
     )
     said = subprocess.run(

@@ -21,10 +21,11 @@ from pipeline.test_pipeline import STREAM, ask
 from edgeclient import Endpoint as Said
 from edgeclient import SettingsError
 from edgeclient.cache.tee import Tee
+from edgeclient.classifying import classify
 from edgeclient.http.credentials import replace as replace_credentials
 from edgeclient.http.sockets import kernel_rtt
 from edgeclient.noting import Attempt, Notes, headers, notes
-from edgeclient.pipeline import classify, respond
+from edgeclient.pipeline import respond
 from edgeclient.pops.health import Health
 from edgeclient.pops.prober import Prober
 from edgeclient.pops.selector import Selector

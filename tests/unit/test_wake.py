@@ -8,7 +8,8 @@ import time
 import pytest
 from pipeline.scripted import A, B, Scripted, ok, policies, request
 
-from edgeclient.pipeline import classify, respond
+from edgeclient.classifying import classify
+from edgeclient.pipeline import respond
 from edgeclient.pops.wake import Wake
 from edgeclient.runtime import common
 from edgeclient.runtime.protocol import run_sync

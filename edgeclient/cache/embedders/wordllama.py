@@ -32,6 +32,13 @@ class WordLlama:
 
     name = "wordllama"
     dimensions = _DIMENSIONS
+    quick = 4000
+    leading = 64
+    budget_s = 0.005
+
+    @property
+    def judge(self) -> WordLlama:
+        return self
 
     def __init__(self, pieces: Any, tokenizer: Any) -> None:
         """`pieces` is a float32 array of a row for each piece, `tokenizer` one of the package tokenizers."""
@@ -77,9 +84,9 @@ class WordLlama:
 
     def likeness(self, words: Sequence[str], others: Sequence[str]) -> Any:
         """Cosines of the words' vectors."""
-        return (
-            np.stack([self._word(word)[0] for word in words]) @ np.stack([self._word(word)[0] for word in others]).T
-        ).tolist()
+        ours, theirs = [self._word(word)[0] for word in words], [self._word(word)[0] for word in others]
+        table: list[list[float]] = (np.array(ours) @ np.array(theirs).T).tolist()
+        return table
 
     def _ids(self, text: str) -> list[int]:
         found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Mishap = Callable[[str, BaseException], None]  # counts something that failed beside calls
 
@@ -43,3 +43,15 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
     def after_fork(self) -> None: ...
+
+
+@runtime_checkable
+class Scannable(Protocol):
+    """A backend that can be looked through, for `edgeclient cache`. Optional: calls never need it."""
+
+    def scan(self) -> Iterator[tuple[str, bytes]]:
+        """Each key and what is kept under it, in pieces, so that nobody who writes waits for long. Changes nothing.
+
+        What may stand there and is no bytes at all is given as none. Raises `StoreError` for what is not ours or not there,
+        and else what its library raises: then the rest cannot be read.
+        """

@@ -9,6 +9,7 @@ import atexit
 import time
 import weakref
 from collections.abc import Callable
+from typing import Protocol
 
 from ...errors import StoreError
 from ...values import Entry
@@ -23,6 +24,14 @@ _FLUSH_S = 1.0
 _JITTER_S = 1.0
 
 
+class Form(Protocol):
+    """How entries are spelled: `wire` in clear, `Sealed` encrypted. `decode` raises what `wire.decode` raises."""
+
+    def encode(self, entry: Entry) -> bytes: ...
+
+    def decode(self, key: str, data: bytes) -> Entry: ...
+
+
 class Guarded:
     """A `Store` made of a `Backend`. Never raises but in `clear`: what goes wrong is a miss or a drop, and counted.
 
@@ -30,11 +39,18 @@ class Guarded:
     """
 
     def __init__(
-        self, backend: Backend, *, budget_s: float, mishap: Mishap, clock: Callable[[], float] = time.monotonic
+        self,
+        backend: Backend,
+        *,
+        budget_s: float,
+        mishap: Mishap,
+        form: Form = wire,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backend, self._budget_s, self._mishap, self._clock = backend, budget_s, mishap, clock
+        self._form = form
         self.waits = not backend.quick
-        self._reader, self._writer = Reader(backend.load), Writer(self._write)
+        self._reader, self._writer = Reader[bytes](backend.load), Writer(self._write)
         self._reads, self._writes = Breaker(), Breaker()
         self._latest = 0.0
         _all.add(self)
@@ -77,7 +93,7 @@ class Guarded:
             return (_alive(pending[0], now),)
         return None if self._reads.allows(self._clock()) else (None,)
 
-    def _answer(self, question: Question) -> bytes | None:
+    def _answer(self, question: Question[bytes]) -> bytes | None:
         """What became of a question; an answer that came is taken, even when its waiter woke up late."""
         if question.landed is None:
             question.given_up = True
@@ -91,9 +107,11 @@ class Guarded:
         if data is None:
             return None
         try:
-            return _alive(wire.decode(key, data), now)
+            return _alive(self._form.decode(key, data), now)
         except wire.Newer as error:
             self._mishap("cache entry of a newer version", error)
+        except wire.Unreadable as error:
+            self._mishap("unreadable cache entry", error)
         except wire.Damaged as error:
             self._mishap("damaged cache entry", error)
             self._writer.put(key, None, now)
@@ -122,7 +140,7 @@ class Guarded:
             return
         try:
             saved = [
-                Record(key, wire.encode(entry), entry.stored_at, entry.kept_until, entry.kept_until - now)
+                Record(key, self._form.encode(entry), entry.stored_at, entry.kept_until, entry.kept_until - now)
                 for key, (entry, now) in batch.items()
                 if entry is not None
             ]

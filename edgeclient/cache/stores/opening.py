@@ -12,12 +12,13 @@ from urllib.parse import unquote, urlsplit
 
 from ...errors import SettingsError, StoreError
 from ...settings import Cache
-from . import Store
+from . import Store, wire
 from .backend import Backend, Mishap
-from .guarded import Guarded
+from .guarded import Form, Guarded
 from .layered import Layered
 from .memory import MemoryStore
 from .redis import Address, RedisBackend
+from .sqlite import SqliteBackend
 
 FILE_BUDGET_S, SHARED_BUDGET_S = 0.005, 0.025
 FILE = "cache.sqlite3"
@@ -33,16 +34,42 @@ def open_store(cache: Cache, mishap: Mishap) -> Store:
     said = _said(cache.store)
     memory = MemoryStore(cache.max_bytes)
     if said == "memory":
+        if cache.encryption is not None:
+            raise SettingsError("cache.encryption is for a file or a server, and cache.store is 'memory'; name one")
         return memory
+    form = form_of(cache, mishap)  # before a file is made
+    default_s, backend = _backend(said, cache)
+    if isinstance(backend, SqliteBackend):
+        _check(said, backend)
+    budget_s = default_s if cache.budget_s is None else cache.budget_s
+    return Layered(memory, Guarded(backend, budget_s=budget_s, mishap=mishap, form=form))
+
+
+def open_backend(cache: Cache) -> Backend:
+    """What the settings name outside this process, as it is: no file is made or mended, and no connection."""
+    said = _said(cache.store)
+    if said == "memory":
+        raise SettingsError("cache.store is 'memory': each process keeps its own answers; name a file or a server")
+    return _backend(said, cache)[1]
+
+
+def form_of(cache: Cache, mishap: Mishap) -> Form:
+    """How entries are spelled outside this process: in clear, or sealed. Raises `SettingsError`."""
+    if cache.encryption is None:
+        return wire
+    from .sealed import Sealed
+
+    return Sealed(cache.encryption, mishap)
+
+
+def _backend(said: str, cache: Cache) -> tuple[float, Backend]:
+    """The budget of its kind, and the backend."""
     scheme, _, rest = said.partition(":")
     if scheme == "sqlite":
-        default_s, backend = FILE_BUDGET_S, _sqlite(said, rest, cache)
-    elif _REDIS.fullmatch(scheme):
-        default_s, backend = SHARED_BUDGET_S, _redis(said)
-    else:
-        raise SettingsError(f"cache.store is {shown(said)!r}; {_FORMS}")
-    budget_s = default_s if cache.budget_s is None else cache.budget_s
-    return Layered(memory, Guarded(backend, budget_s=budget_s, mishap=mishap))
+        return FILE_BUDGET_S, _sqlite(said, rest, cache)
+    if _REDIS.fullmatch(scheme):
+        return SHARED_BUDGET_S, _redis(said)
+    raise SettingsError(f"cache.store is {shown(said)!r}; {_FORMS}")
 
 
 def shown(said: str) -> str:
@@ -64,8 +91,6 @@ def _said(store: str) -> str:
 
 
 def _sqlite(said: str, path: str, cache: Cache) -> Backend:
-    from .sqlite import SqliteBackend
-
     if said == "sqlite":
         path = _own_file()
     if not path or path.startswith("//") or "\0" in path:
@@ -74,18 +99,21 @@ def _sqlite(said: str, path: str, cache: Cache) -> Backend:
         )
     path = os.path.expanduser(path)
     budget_s = FILE_BUDGET_S if cache.budget_s is None else cache.budget_s
-    backend = SqliteBackend(path, max_bytes=cache.file_bytes, budget_s=budget_s)
+    return SqliteBackend(path, max_bytes=cache.file_bytes, budget_s=budget_s)
+
+
+def _check(said: str, backend: SqliteBackend) -> None:
+    """Let a file be made where there is none, and say so at once where that cannot be done."""
     try:
         backend.check()
     except (OSError, StoreError, sqlite3.Error) as error:
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            return backend  # it is well, and somebody writes
+            return  # it is well, and somebody writes
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SettingsError(
-            f"cache.store is {said!r}: {path} cannot be used ({why}); name a file that this user may write, in a folder "
-            "that exists"
+            f"cache.store is {said!r}: {backend.path} cannot be used ({why}); name a file that this user may write, "
+            "in a folder that exists"
         ) from None
-    return backend
 
 
 def _own_file() -> str:

@@ -1,46 +1,51 @@
-"""Runs one thread that loads for all callers, so that each can leave when its time is up. Callers at once share a batch."""
+"""Runs one thread that answers for all callers, so that each can leave when its time is up. Callers at once share a batch."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from ..flights import Flight
+
+T = TypeVar("T")
 
 _IDLE_S = 10.0  # after which the thread ends; the next question starts another one
 _BATCH = 64
 
 
-class Question(Flight):
-    """One key that somebody wants to know about; it lands with its answer."""
+class Question(Flight, Generic[T]):
+    """One key, or text, that somebody wants to know about; it lands with its answer."""
 
     __slots__ = ("answer", "given_up")
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
-        self.answer: bytes | BaseException | None = None
+        self.answer: T | BaseException | None = None
         self.given_up = False
 
 
-class Reader:
-    """Asks `load` in a daemon thread that starts with the first question."""
+class Reader(Generic[T]):
+    """Asks `load` for as many answers as keys, in a daemon thread that starts with the first question."""
 
-    def __init__(self, load: Callable[[Sequence[str]], list[bytes | None]]) -> None:
-        self._load = load
+    def __init__(
+        self, load: Callable[[Sequence[str]], Sequence[T | None]], name: str = "edgeclient-cache-reader"
+    ) -> None:
+        self._load, self._name = load, name
         self.after_fork()
 
     def after_fork(self) -> None:
-        self._asked: queue.SimpleQueue[Question] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[Question[T]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._running = False
 
-    def ask(self, key: str) -> Question:
+    def ask(self, key: str) -> Question[T]:
         """Put a question; it lands some time, or never. Raises RuntimeError when there is no thread to be had."""
-        question = Question(key)
+        question = Question[T](key)
         with self._lock:
             if not self._running:
-                threading.Thread(target=self._run, name="edgeclient-cache-reader", daemon=True).start()
+                threading.Thread(target=self._run, name=self._name, daemon=True).start()
                 self._running = True
             self._asked.put(question)
         return question
@@ -59,10 +64,10 @@ class Reader:
                 batch.append(self._asked.get())
             self._answer([question for question in batch if not question.given_up])
 
-    def _answer(self, batch: list[Question]) -> None:
+    def _answer(self, batch: list[Question[T]]) -> None:
         if not batch:
             return
-        answers: Sequence[bytes | BaseException | None]
+        answers: Sequence[T | BaseException | None]
         try:
             answers = self._load([question.key for question in batch])
         except BaseException as error:

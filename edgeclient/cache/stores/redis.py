@@ -14,14 +14,16 @@ from __future__ import annotations
 import importlib
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from .backend import Record
 
 _PREFIX = "edgeclient:1:"
 _GENERATION = f"{_PREFIX}generation"
+_PIECE = 200  # entries that a scan asks for at once
 _LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at its budget
 
 
@@ -80,6 +82,19 @@ class RedisBackend:
     def usage(self) -> tuple[int, int]:
         """Unknown: only a scan of all keys would tell."""
         return 0, 0
+
+    def scan(self) -> Iterator[tuple[str, bytes]]:
+        """All entries that can be found now; those that were cleared, and wait for their expiry, are none."""
+        client = self._connected()
+        begin = _name(client.get(_GENERATION), "")
+        names = (name for name in client.scan_iter(match=f"{begin}*", count=_PIECE))
+        while piece := list(islice(names, _PIECE)):
+            pipe = client.pipeline(transaction=False)
+            for name in piece:
+                pipe.get(name)
+            for name, found in zip(piece, pipe.execute(raise_on_error=False), strict=True):
+                if found is not None:  # else it has expired meanwhile
+                    yield name.decode("utf-8", "replace")[len(begin) :], found if isinstance(found, bytes) else b""
 
     def close(self) -> None:
         with self._lock:

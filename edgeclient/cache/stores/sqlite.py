@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from urllib.request import pathname2url
 
 from ...errors import StoreError
 from .backend import Record
@@ -33,6 +34,8 @@ CREATE INDEX IF NOT EXISTS entries_expire ON entries (expires_at);
 PRAGMA user_version = {SCHEMA};
 """
 
+_NEXT = "SELECT id, key, data FROM entries WHERE id > ? ORDER BY id LIMIT 200"  # short: WAL grows under a long reader
+
 _left_behind: list[sqlite3.Connection] = []  # of the parent, in a forked child: closing them there could harm the file
 
 
@@ -45,7 +48,8 @@ class SqliteBackend:
     quick = True
 
     def __init__(self, path: str, *, max_bytes: int, budget_s: float) -> None:
-        self._path, self._max_bytes = os.path.abspath(path), max_bytes
+        self.path = self._path = os.path.abspath(path)
+        self._max_bytes = max_bytes
         self._reading, self._writing = _Connection(self._path, budget_s), _Connection(self._path, _WRITE_S)
 
     def check(self) -> None:
@@ -88,6 +92,21 @@ class SqliteBackend:
         with self._writing as db:
             entries = int(db.execute("SELECT count(*) FROM entries").fetchone()[0])
             return entries, _used(db) if entries else 0
+
+    def scan(self) -> Iterator[tuple[str, bytes]]:
+        """All entries, oldest first, through a connection that only reads: a damaged file stays as it is."""
+        if not os.path.exists(self._path):
+            raise StoreError(f"there is no file {self._path}")
+        if not _ours(self._path):
+            raise StoreError(f"{self._path} is not one that edgeclient made")
+        path = pathname2url(self._path)
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_WRITE_S)) as db:
+            _whole(db)
+            last = -1
+            while rows := db.execute(_NEXT, (last,)).fetchall():
+                for _, key, data in rows:
+                    yield _long(key), data if isinstance(data, bytes) else b""
+                last = rows[-1][0]
 
     def close(self) -> None:
         self._reading.close()
@@ -227,6 +246,16 @@ def _prepare(db: sqlite3.Connection) -> None:
     _to_wal(db)
 
 
+def _whole(db: sqlite3.Connection) -> None:
+    """Raises sqlite3.DatabaseError when the file itself is damaged, and StoreError for tables of a newer version."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA:
+        raise StoreError(f"a newer version of edgeclient made it (schema {version}); this one reads {SCHEMA}")
+    said = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if said != "ok":
+        raise sqlite3.DatabaseError(said)
+
+
 @contextlib.contextmanager
 def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
@@ -282,6 +311,13 @@ def _short(key: str) -> bytes:
         with contextlib.suppress(ValueError):
             return bytes.fromhex(key)
     return key.encode("utf-8", "surrogatepass")
+
+
+def _long(key: object) -> str:
+    """The key that `_short` was made of."""
+    if isinstance(key, bytes):
+        return key.hex() if len(key) == 16 else key.decode("utf-8", "replace")
+    return str(key)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -15,14 +15,26 @@ from ...values import Entry
 
 SCHEMA = 2  # the highest that is read
 
-_MAGIC = b"ec"
+CLEAR, SEALED = b"ec", b"es"  # how an entry begins; `sealed` writes the other kind
 _DIGEST = 8
-_START = len(_MAGIC) + 1 + _DIGEST
+_START = len(CLEAR) + 1 + _DIGEST
 _dumps = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 class Damaged(Exception):
     """These bytes are no entry, or not the one that was written under this key."""
+
+
+class Foreign(Damaged):
+    """These bytes do not even begin as an entry does: somebody else's."""
+
+
+class Unreadable(Exception):
+    """Sealed with a key that we do not have: another tenant's, or a retired one. It is not ours to remove."""
+
+
+class InClear(Unreadable):
+    """Not sealed, where all should be. Nobody vouches for it."""
 
 
 class Newer(Exception):
@@ -48,13 +60,15 @@ def encode(entry: Entry) -> bytes:
         said.append(entry.stale_s)
     head = _dumps(said).encode()
     rest = b"".join((len(head).to_bytes(4, "big"), head, entry.body))
-    return b"".join((_MAGIC, bytes((schema,)), _digest(entry.key, rest), rest))
+    return b"".join((CLEAR, bytes((schema,)), _digest(entry.key, rest), rest))
 
 
 def decode(key: str, data: bytes) -> Entry:
-    """The entry that was written under this key. Raises `Damaged` or `Newer`, and nothing else."""
-    if len(data) <= _START or data[:2] != _MAGIC:
-        raise Damaged(f"{len(data)} bytes that do not begin as an entry does")
+    """The entry that was written under this key. Raises `Damaged`, `Newer` or `Unreadable`, and nothing else."""
+    if data[:2] == SEALED:
+        raise Unreadable("it is sealed, and the settings name no key (cache.encryption)")
+    if len(data) <= _START or data[:2] != CLEAR:
+        raise Foreign(f"{len(data)} bytes that do not begin as an entry does")
     if data[2] > SCHEMA:
         raise Newer(f"schema {data[2]}; this version reads up to {SCHEMA}")
     digest, rest = data[3:_START], data[_START:]

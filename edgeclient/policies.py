@@ -1,0 +1,52 @@
+"""What one edge owns, as the steps of a call see it: the policies, and their state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .cache.flights import Flight, Flights
+from .cache.later import Later
+from .cache.stores import Store
+from .pops.hedging import Hedging
+from .pops.memory import Memory
+from .pops.retry_budget import RetryBudget
+from .pops.selector import Selector
+from .pops.wake import Wake
+from .routing import routes
+from .routing.knowledge import Knowledge
+from .telemetry.events import Telemetry
+from .values import Endpoint
+
+if TYPE_CHECKING:
+    from .cache.semantic import Semantic
+    from .settings import Settings
+
+
+@dataclass(slots=True)
+class Policies:
+    """The policies and the state of one edge; all its calls share them."""
+
+    settings: Settings
+    endpoints: tuple[Endpoint, ...]
+    origins: frozenset[str]  # whose calls may be re-routed, besides the SDKs' own
+    selector: Selector
+    store: Store | None  # None: the cache is off
+    flights: Flights
+    telemetry: Telemetry
+    semantic: Semantic | None = None  # None: only equal questions are the same
+    later: Later | None = None  # where answers are compared, beside calls
+    first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered
+    retries: RetryBudget = field(default_factory=RetryBudget)
+    hedging: Hedging | None = None  # None: no call is hedged
+    memory: Memory | None = None  # None: nothing is kept between processes
+    wake: Wake = field(default_factory=Wake)
+    candidates: routes.Candidates = field(init=False)
+    models: Knowledge = field(init=False)
+    routes: routes.Rules = field(init=False)
+
+    def __post_init__(self) -> None:
+        said = self.settings
+        self.models = Knowledge(said.models)
+        self.routes = routes.Rules(said.routes, self.models)
+        self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)

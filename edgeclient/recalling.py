@@ -1,0 +1,211 @@
+"""Steps 3, 5 and 8 of a call: what the caches answer, and what of an answer they keep. No I/O of its own.
+
+Whatever fails here is a miss, or an answer that is not kept: counted, logged once, and stepped over.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from .attempts import Trace
+from .cache import policy
+from .cache.tee import Tee
+from .dialects.texts import TEXTS
+from .noting import Match, Notes
+from .policies import Policies
+from .reporting import notes_of
+from .runtime.protocol import Runtime
+from .telemetry.events import Event
+from .values import ORIGIN, Call, Endpoint, Entry, Failure, Outcome, Reply
+
+if TYPE_CHECKING:
+    from .cache.semantic import Lookup
+
+_TEE_LIMIT = 8 * 2**20
+
+
+async def recall(
+    call: Call, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False, stale_s: float = 0.0,
+    trace: Trace | None = None,
+) -> Reply | None:  # fmt: skip
+    """The answer that the exact cache has for this call. A store that fails, or a broken entry, is a miss."""
+    if edge.store is None or not call.key or not call.controls.lookup:
+        return None
+    try:
+        entry = await rt.load(edge.store, call.key)
+        if entry is None or not policy.usable(entry, call, rt.wall(), stale_s):
+            return None
+        return _hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
+    except Exception as error:
+        edge.telemetry.mishap("cache load", error)
+        return None
+
+
+async def recall_stale(call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace) -> Reply | None:
+    """After an outage: the answer that was fresh until a short while ago (RFC 5861, section 4), if that is wanted."""
+    stale_s = policy.stale_s(call.controls, edge.settings.cache.stale_if_error_s)
+    if not trace.shows_outage or stale_s <= 0:
+        return None
+    reply = await recall(call, edge, rt, began, stale_s=stale_s, trace=trace)
+    if reply is not None:
+        edge.telemetry.count("stale answers")
+    return reply
+
+
+async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple[Reply | None, Lookup | None]:
+    """The answer of an entry whose question means the same, within the stated error; and what was looked up.
+
+    A matcher that fails finds none.
+    """
+    semantic, question = edge.semantic, call.question
+    if semantic is None or question is None or edge.store is None:
+        return None, None
+    lookup = None
+    try:
+        vector = await rt.vector(semantic.vectors, question.text)
+        if vector is None:
+            return None, None
+        lookup = await rt.apart(lambda: semantic.look(question, vector), len(question.text))
+        if not lookup.serve:
+            return None, lookup
+        entry = await rt.load(edge.store, lookup.key)
+        if entry is None:
+            semantic.drop(lookup.key)
+        if entry is None or not policy.usable(entry, call, rt.wall()):
+            return None, lookup
+        semantic.served(lookup, call.key)
+        edge.telemetry.count("semantic hits")
+        return _hit(call, entry, edge, rt, began, match=lookup.match(semantic.budget)), lookup
+    except Exception as error:
+        edge.telemetry.mishap("semantic cache", error)
+        return None, lookup
+
+
+def _hit(
+    call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False,
+    trace: Trace | None = None, match: Match | None = None,
+) -> Reply:  # fmt: skip
+    """The answer of an entry. `trace`: what was tried before, of a call that it answers although it is stale.
+
+    `match`: why, of an entry of another question.
+    """
+    tried = tuple(trace.tried) if trace is not None else ()
+    wall = rt.wall()
+    body = policy.render(entry, call, wall)
+    kind = b"text/event-stream; charset=utf-8" if call.streamed else b"application/json"
+    notes = Notes(
+        route=call.route.value,
+        endpoint=entry.endpoint,
+        pop=entry.pop,
+        attempts=len(tried),
+        tried=tried,
+        cache="hit",
+        key=call.key,
+        age_s=wall - entry.stored_at,
+        ttl_s=policy.fresh_until(entry, call) - wall,
+        match=match,
+        collapsed=collapsed,
+        original_id=entry.id,
+        took_ms=(rt.now() - began) * 1e3,
+        model=call.model,
+        asked_model=call.asked_model,
+    )
+    edge.telemetry.emit(Event(wall, call.model, notes, status=200))
+    return Reply(200, [(b"content-type", kind), *entry.headers], body, notes=notes)
+
+
+def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
+    """RFC 9111, section 5.2.1.7: 504 for `only-if-cached` on a miss; the SDKs are told not to retry it."""
+    body = json.dumps(
+        {"error": {"message": "only-if-cached: no fresh answer is stored", "type": "cache_miss"}}
+    ).encode()
+    notes = notes_of(call, edge, Trace(), rt, began)
+    edge.telemetry.emit(Event(rt.wall(), call.model, notes, status=504))
+    return Reply(504, [(b"content-type", b"application/json"), (b"x-should-retry", b"false")], body, notes=notes)
+
+
+async def keep(
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str,
+    lookup: Lookup | None = None,
+) -> bool:  # fmt: skip
+    """Store a complete answer if it may be stored. A store that fails costs nothing but the entry."""
+    if edge.store is None or not call.key or not call.controls.store:
+        return False
+    try:
+        entry = _entry(call, edge, reply, body, endpoint, pop, rt.wall())
+        stored = entry is not None and await rt.save(edge.store, entry)
+        if stored and lookup is not None and entry is not None:
+            _teach(lookup, call, entry, edge)
+        return stored
+    except Exception as error:
+        edge.telemetry.mishap("cache save", error)
+        return False
+
+
+def _entry(
+    call: Call, edge: Policies, reply: Reply, body: bytes, endpoint: Endpoint, pop: str, now: float
+) -> Entry | None:
+    said = edge.settings.cache
+    return policy.entry_of(
+        call,
+        reply.status,
+        reply.headers,
+        body,
+        now=now,
+        ttl_s=said.ttl_s,
+        stale_s=policy.kept_stale_s(call.controls, said.stale_if_error_s),
+        endpoint=endpoint.name,
+        pop=pop,
+    )
+
+
+def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
+    """The model has answered a question that the semantic cache was asked: the next one may be answered so.
+
+    Its answer is compared with the one that was nearest, beside the calls.
+    """
+    semantic, store, dialect = edge.semantic, edge.store, call.dialect
+    if semantic is None or store is None or dialect is None:
+        return
+    semantic.keep(lookup, entry.key)
+    if not lookup.key or edge.later is None:
+        return
+
+    def compare() -> None:
+        other = store.load(lookup.key, entry.stored_at)
+        if other is not None:
+            texts = TEXTS[dialect.name]
+            semantic.learn(lookup, texts(json.loads(entry.body)), texts(json.loads(other.body)))
+
+    if not edge.later.put(compare):
+        edge.telemetry.count("comparisons left out")
+
+
+def tee_of(
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoint, pop: str, lookup: Lookup | None = None
+) -> Tee:
+    """Watches a body that goes out live: stores it when it is complete, reports the PoP when it breaks."""
+    keeps = edge.store is not None and bool(call.key) and call.controls.store and reply.status == 200
+    assert call.dialect is not None
+    head_at = rt.now()
+
+    def on_end(body: bytes | None, error: BaseException | None) -> None:
+        if error is not None:
+            edge.telemetry.count("broken streams")
+            if endpoint is not ORIGIN or not call.keeps_origin:
+                now = rt.now()
+                broke = Outcome(endpoint, Failure.TERMINATED, reply.status, took_s=now - head_at)
+                edge.selector.record(broke, now)
+        if body is None or not keeps or edge.store is None:
+            return
+        try:
+            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
+            if entry is not None and edge.store.save(entry, entry.stored_at):
+                edge.telemetry.count("stored")
+                if lookup is not None:
+                    _teach(lookup, call, entry, edge)
+        except Exception as problem:
+            edge.telemetry.mishap("cache save", problem)
+
+    return Tee(on_end, closing=call.dialect.closing if call.streamed else b"", limit=_TEE_LIMIT if keeps else 0)

@@ -1,0 +1,56 @@
+"""Step 9 of a call: what is said about it, as notes on the answer and as an event."""
+
+from __future__ import annotations
+
+from .attempts import Trace
+from .noting import Notes
+from .policies import Policies
+from .pops.cache_status import NAMES, cache_of
+from .runtime.protocol import Runtime
+from .telemetry.events import Event
+from .values import Call, Reply
+
+
+def notes_of(
+    call: Call,
+    edge: Policies,
+    trace: Trace,
+    rt: Runtime,
+    began: float,
+    reply: Reply | None = None,
+    pop: str = "",
+    stored: bool = False,
+) -> Notes:
+    """The notes of a call that the cache did not answer."""
+    cache, upstream, rtt_s = "off", "", None
+    if edge.store is not None and call.dialect is not None:
+        cache = "miss" if call.key and call.controls.lookup else "bypass"
+    if reply is not None:
+        rtt_s = reply.rtt_s
+        upstream = "" if NAMES.isdisjoint(reply.named) else cache_of(reply.headers)
+    sent = len(trace.tried)
+    leg = ""
+    if sent and (call.stands_in or call.first_model):
+        leg = "first" if call.stands_in else "second"
+    return Notes(
+        route=call.route.value,
+        endpoint=trace.endpoint.name if sent else "",
+        pop=pop,
+        attempts=sent,
+        tried=tuple(trace.tried),
+        cache=cache,
+        upstream_cache=upstream,
+        key=call.key,
+        rtt_ms=None if rtt_s is None else rtt_s * 1e3,
+        took_ms=(rt.now() - began) * 1e3,
+        stored=stored,
+        ttl_s=edge.settings.cache.ttl_s if stored else None,
+        model=call.model,
+        asked_model=call.asked_model,
+        cascade=leg,
+    )
+
+
+def report_error(call: Call, edge: Policies, trace: Trace, rt: Runtime, began: float, error: str) -> None:
+    """The event of a call that ends with an exception. `error`: its class name."""
+    edge.telemetry.emit(Event(rt.wall(), call.model, notes_of(call, edge, trace, rt, began), error=error))

@@ -1,0 +1,70 @@
+"""The semantic cache of an edge, for its user: reports, explanations, complaints. Imports numpy through the index."""
+
+from __future__ import annotations
+
+import importlib.util
+from random import Random
+
+from .cache.embedders import Vectors, embedder
+from .cache.evidence import Report
+from .cache.later import Later
+from .cache.semantic import Explained, Semantic
+from .errors import SettingsError
+from .noting import notes
+from .policies import Policies
+
+_PATIENCE_S = 5.0  # for comparisons that are under way, before a report
+
+
+def begin(edge: Policies, chance: Random) -> None:
+    """Give an edge the semantic cache of its settings. SettingsError for an embedder that cannot be had."""
+    said = edge.settings.cache
+    name = said.embedder
+    if name == "auto":
+        name = "wordllama" if importlib.util.find_spec("wordllama") is not None else "none"
+    edge.semantic = Semantic(
+        Vectors(embedder(name), mishap=edge.telemetry.mishap),
+        serving=said.semantic,
+        budget=said.max_wrong_rate,
+        audit=said.audit_rate,
+        chance=chance,
+        max_bytes=said.index_bytes,
+    )
+    edge.later = Later("semantic-comparison", edge.telemetry.mishap)
+
+
+class SemanticCache:
+    """What `Edge.semantic` gives."""
+
+    def __init__(self, edge: Policies) -> None:
+        if edge.semantic is None or edge.later is None or edge.store is None:
+            raise SettingsError("the semantic cache is off: set cache='semantic', or Cache('semantic', ...)")
+        self._semantic, self._later, self._store = edge.semantic, edge.later, edge.store
+
+    def report(self) -> Report:
+        """What was looked up since the start and what became of it: saved, wrong, and whether that is enough to serve.
+
+        Waits for comparisons under way, some seconds at most.
+        """
+        self._later.settle(_PATIENCE_S)
+        return self._semantic.report()
+
+    def explain(self, text: str, *, prompts: bool = False) -> tuple[Explained, ...]:
+        """The stored prompts nearest to a user's text, in all partitions, and what is thought of each; nothing is sent.
+
+        `prompts`: show them, not only their hashes. Empty when nothing is stored, or the text has no vector.
+        """
+        self._later.settle(_PATIENCE_S)
+        vector = self._semantic.vectors.vector(text)
+        return () if vector is None else self._semantic.explain(text, vector, prompts=prompts)
+
+    def wrong(self, answer: object) -> bool:
+        """Say that an answer served by likeness is wrong: its entry goes, the pair is blocked, and it counts as a label.
+
+        False when it was not served so, or is too long ago.
+        """
+        said = notes(answer)
+        key = self._semantic.wrong(said.key) if said is not None and said.match is not None else ""
+        if key:
+            self._store.delete(key)
+        return bool(key)
