@@ -17,7 +17,7 @@ Triple = tuple[float, float, float]  # of a symmetric matrix, two by two
 Weighed = tuple[float, float, float]  # score, 1 when the answers were the same, weight
 
 _AGAIN = 25  # labels after which the weights are found anew
-_UNSURE = 1.0  # standard deviations; one in six is worse. 1.64 costs a point of right hits and keeps no bound better
+_UNSURE = 1.3  # standard deviations; one in ten is worse. 1.64 costs right hits and keeps no bound better
 _LABELS = 2000  # the shared logistic forgets older ones
 _OF_ENTRY = 16  # labels kept of one entry
 _OF_CALLER = 4  # of which no more of one caller

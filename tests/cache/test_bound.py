@@ -163,8 +163,8 @@ def test_what_was_spent_stops_serving_until_it_has_left_the_window() -> None:
     assert not account.allows(0.001, 0.001)
     for _ in range(2000):
         account.enter(0.005, 0.0)
-    assert account.allows(0.001, 23.9)  # the whole of 1.2 times the budget is free again
-    assert not account.allows(0.001, 24.1)
+    assert account.allows(0.001, 21.9)  # the whole of 1.1 times the budget is free again
+    assert not account.allows(0.001, 22.1)
 
 
 def test_a_share_of_what_is_served_is_checked() -> None:
