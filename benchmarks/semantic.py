@@ -58,7 +58,7 @@ def streams(folder: Path | None, only: str, most: int) -> Iterator[tuple[str, li
         return
     for path in sorted(folder.glob("stream_*.jsonl")):
         if only in path.stem:
-            rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+            rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
             yield path.stem.removeprefix("stream_"), rows[:most]
 
 
