@@ -31,6 +31,7 @@ class Matcher:
 
     def __init__(self, vectors: Embedder, trees: Forest, max_wrong: float) -> None:
         self._vectors, self._trees, self._max_wrong = vectors, trees, max_wrong
+        self.name = vectors.name
         self._bound = Bound(max_wrong, trees.prior)
         self._chance = Random(0)
         self._last: tuple[str, dict[str, Judged]] = ("", {})
@@ -60,6 +61,10 @@ class Matcher:
     def fresh(self) -> Matcher:
         return Matcher(self._vectors, self._trees, self._max_wrong)
 
+    def within(self, max_wrong: float) -> Matcher:
+        """A new one with another budget."""
+        return Matcher(self._vectors, self._trees, max_wrong)
+
     def _judged(self, asked: str, candidates: Candidates) -> list[Judged]:
         stored: list[tuple[str, Reading | None, float]] = [
             (prompt, _read(prompt), cosine) for prompt, cosine in candidates
@@ -67,9 +72,9 @@ class Matcher:
         return judged(asked, _read(asked), stored, self._vectors, self._trees)
 
 
-def make() -> Matcher:
-    """The matcher that the environment names."""
-    named = os.environ.get("EDGECLIENT_BENCH_EMBEDDER", "")
+def make(named: str = "") -> Matcher:
+    """The matcher with the named embedder, or the one that the environment names."""
+    named = named or os.environ.get("EDGECLIENT_BENCH_EMBEDDER", "")
     try:
         vectors = embedder(named or "wordllama")
     except SettingsError:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from .guards import GUARDS, alike
+from .guards import ends as _ends
 from .lexicon import lexicon
 from .reading import Reading, grams
 
@@ -162,17 +163,6 @@ def _in_order(a: Sequence[str], b: Sequence[str], ends: tuple[int, int]) -> int:
         met = left & places.get(one, 0)
         left = (left + met | left - met) & every
     return before + after + (every ^ left).bit_count()
-
-
-def _ends(a: Sequence[str], b: Sequence[str]) -> tuple[int, int]:
-    """How many words the two begin with, and end with, alike."""
-    short = min(len(a), len(b))
-    before = after = 0
-    while before < short and a[before] == b[before]:
-        before += 1
-    while after < short - before and a[-1 - after] == b[-1 - after]:
-        after += 1
-    return before, after
 
 
 def _small(a: Reading, b: Reading) -> list[float]:

@@ -6,12 +6,14 @@ those in `VETOES` forbid the answer whatever the score, the others are features 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from .lexicon import stem
+from .lexicon import lexicon, stem
 from .reading import Reading
+
+_LONG = 80  # words; of prompts that both have more, what they share says little about what is asked
 
 
 def conflicts(a: Reading, b: Reading) -> tuple[str, ...]:
@@ -124,6 +126,34 @@ def _script(a: Reading, b: Reading) -> bool:
     return a.foreign or b.foreign
 
 
+def _task(a: Reading, b: Reading) -> bool:
+    """Two long prompts, mostly one text, of which one asks for something that the other does not name."""
+    if min(len(a.stems), len(b.stems)) < _LONG:
+        return False
+    before, after = ends(a.stems, b.stems)
+    core_a = {one for one in a.stems[before : len(a.stems) - after] if one in a.originals}
+    core_b = {one for one in b.stems[before : len(b.stems) - after] if one in b.originals}
+    return not all(_said(one, core_b) for one in core_a - core_b) or not all(
+        _said(one, core_a) for one in core_b - core_a
+    )
+
+
+def _said(one: str, others: Collection[str]) -> bool:
+    synonyms = lexicon().synonyms
+    return any((one, other) in synonyms or alike(one, other) for other in others)
+
+
+def ends(a: Sequence[str], b: Sequence[str]) -> tuple[int, int]:
+    """How many words the two begin with, and end with, alike."""
+    short = min(len(a), len(b))
+    before = after = 0
+    while before < short and a[before] == b[before]:
+        before += 1
+    while after < short - before and a[-1 - after] == b[-1 - after]:
+        after += 1
+    return before, after
+
+
 GUARDS: Mapping[str, Callable[[Reading, Reading], bool]] = {
     "number": _number,
     "count": _count,
@@ -143,5 +173,6 @@ GUARDS: Mapping[str, Callable[[Reading, Reading], bool]] = {
     "direction": _direction,
     "order": _order,
     "script": _script,
+    "task": _task,
 }
-VETOES = frozenset({"number", "quote", "code", "formula", "language", "opposite", "direction", "script"})
+VETOES = frozenset({"number", "quote", "code", "formula", "language", "opposite", "direction", "script", "task"})

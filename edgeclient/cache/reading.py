@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from .letters import foreign
 from .lexicon import Lexicon, lexicon, stem
 
 LONGEST = 20_000  # characters; longer prompts have no reading: they are answered only when equal after normalising
@@ -42,6 +43,13 @@ _COURTESY = re.compile(
     re.IGNORECASE,
 )
 _THANKS = re.compile(r"(?:\b(?:please help|please|thanks in advance|thanks|thank you|thx)\b[\s,.!?]*)+$", re.IGNORECASE)
+_MENTIONS = re.compile(
+    r"\b(?:say|says|said|saying|spell|write|word|words|of|for|to|translate|define|mean|means|pronounce|between|and|or)\s*$",
+    re.IGNORECASE,
+)  # before a "thanks" that is what the prompt is about
+_BEGINS = re.compile(r"^(?:[\s,;:?]|\.\.+)+")  # a single point stays: of .5, of .net
+_FACTORIAL = re.compile(r"(?:[\d)\]]|\b[a-z])$", re.IGNORECASE)
+_INDENTED = re.compile(r"\n(?: {2,}|\t)\s*\S")
 
 
 class Reading(NamedTuple):
@@ -68,26 +76,43 @@ class Reading(NamedTuple):
     roles: Mapping[str, frozenset[str]]  # a special word's stem -> source, destination ...
     order: Mapping[str, tuple[str, ...]]  # kind -> its special words, in order
     together: bool  # the order of two names does not matter
-    foreign: bool  # letters of other alphabets, or characters that nobody sees
+    foreign: bool  # letters of other alphabets, or characters that nobody sees or that look like others
 
 
 def normal(text: str) -> str:
     """The prompt without what cannot change its answer: case, spacing, courtesy, punctuation at its end.
 
-    Case is kept where it may count: in prompts with code or quotes.
+    Case and spacing are kept where they may count: in prompts with code, quotes or indented lines.
     """
-    text = _without_thanks(_COURTESY.sub("", " ".join(text.replace("’", "'").split())))
-    text = text.strip(" .?!,;:")
+    text = text.replace("’", "'")
+    exact = _is_exact(text)
+    text = text.strip() if exact else " ".join(text.split())
+    text = _without_end(_without_thanks(_COURTESY.sub("", text)))
+    text = _BEGINS.sub("", text)
+    return text if exact else text.lower()
+
+
+def _is_exact(text: str) -> bool:
     if _CODE_HINT.search(text) and _CODE.search(text):
-        return text
-    return text if not _QUOTE_HINT.isdisjoint(text) and _QUOTED.search(text) else text.lower()
+        return True
+    return bool(
+        (not _QUOTE_HINT.isdisjoint(text) and _QUOTED.search(text)) or ("\n" in text and _INDENTED.search(text))
+    )
 
 
 def _without_thanks(text: str) -> str:
     begun = max(0, len(text) - 80)  # the pattern looks for an end: in a long prompt it need not look everywhere
     tail = text[begun:]
     found = _THANKS.search(tail)
-    return text[:begun] + tail[: found.start()] if found else text
+    if not found or _MENTIONS.search(tail[: found.start()]):
+        return text
+    return text[:begun] + tail[: found.start()]
+
+
+def _without_end(text: str) -> str:
+    kept = text.rstrip(" .?!,;:")
+    factorial = text[len(kept) : len(kept) + 1] == "!" and _FACTORIAL.search(kept[-4:])
+    return kept + "!" if factorial else kept
 
 
 def read(text: str) -> Reading | None:
@@ -124,7 +149,7 @@ def read(text: str) -> Reading | None:
         roles=_roles(words, special, lex),
         order=_order(special),
         together=not lex.together.isdisjoint(words),
-        foreign=_is_foreign(plain),
+        foreign=foreign(plain),
     )
 
 
@@ -247,17 +272,6 @@ def _order(special: list[tuple[int, str, str]]) -> dict[str, tuple[str, ...]]:
     for _, kind, one in special:
         order.setdefault(kind, []).append(one)
     return {kind: tuple(ones) for kind, ones in order.items()}
-
-
-def _is_foreign(text: str) -> bool:
-    if text.isascii():
-        return False
-    return any(
-        char > "ʯ"
-        and (char.isalpha() or unicodedata.category(char) in ("Cf", "Mn", "Co", "Cn"))
-        and char not in "️‍"  # parts of emoji
-        for char in set(text)
-    )
 
 
 @lru_cache(maxsize=32)

@@ -201,7 +201,7 @@ class Semantic:
         one = lookup.judged
         if one is None or one.score is None:
             return
-        self._bound.learn(one.score, lookup.key, same)
+        self._bound.learn(one.score, lookup.key, same, partition=lookup.question.partition)
         if lookup.verdict is not None and lookup.verdict.serve:
             asked, matched = hashed(lookup.question.text), hashed(lookup.prompt)
             self._evidence.compare(same, Example(asked, matched, one.score, lookup.similarity))

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .bound import Prior
 from .features import NAMES
+from .risk import Prior
 
 _FIELD = 16  # bits for a tree: its leaves at the most
 

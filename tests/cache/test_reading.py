@@ -21,6 +21,8 @@ from edgeclient.cache.reading import LONGEST, grams, normal, packed, read, unpac
         ("Hi, could you please explain DNS? Thanks in advance!", "explain dns"),
         ("Can you list the planets, please?", "list the planets"),
         ("what’s up", "What's up?"),
+        ("... and then?!", "and then"),
+        ("Cancel it now!!!", "cancel it now"),
     ],
 )
 def test_case_space_courtesy_and_the_end_do_not_matter(one: str, other: str) -> None:
@@ -38,6 +40,14 @@ def test_case_space_courtesy_and_the_end_do_not_matter(one: str, other: str) -> 
         ("no thanks to him", "no to him"),
         ("pay the bill", "pay the\u200b bill"),
         ("paypal", "p\u0430ypal"),
+        ("what is .5 times 3", "what is 5 times 3"),
+        (".5 times 3", "5 times 3"),
+        ("What is 5!", "What is 5?"),
+        ("compute (n+1)!", "compute (n+1)"),
+        ("how do I say please", "how do I say thanks"),
+        ("what is French for thanks", "what is French for please"),
+        ("run `a  b`", "run `a b`"),
+        ("why does it fail\nif x:\n    y\n    z", "why does it fail\nif x:\n    y\nz"),
     ],
 )
 def test_what_may_matter_is_kept(one: str, other: str) -> None:
