@@ -118,7 +118,8 @@ def _question(
     if split is None:
         return None
     text, rest = split
-    return Question(_key(request, f"{family}/{fingerprint}", rest), text, serving)
+    caller = credential_digest(request.headers)[:16]
+    return Question(_key(request, f"{family}/{fingerprint}", rest), text, serving, caller)
 
 
 def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple[str, str | None]:

@@ -264,7 +264,7 @@ class Edge:
         if edge.store is not None:
             edge.store.after_fork()
         if edge.semantic is not None and edge.later is not None:
-            edge.semantic.after_fork()
+            edge.semantic.after_fork(random.Random())
             edge.later.after_fork()
 
     def _by_version(self, status: EndpointStatus) -> EndpointStatus:

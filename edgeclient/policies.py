@@ -21,6 +21,7 @@ from .values import Endpoint
 
 if TYPE_CHECKING:
     from .cache.semantic import Semantic
+    from .cache.sharing import Sharing
     from .settings import Settings
 
 
@@ -36,6 +37,7 @@ class Policies:
     flights: Flights
     telemetry: Telemetry
     semantic: Semantic | None = None  # None: only equal questions are the same
+    sharing: Sharing | None = None  # of what the semantic cache has learned; None: it ends with this process
     later: Later | None = None  # where answers are compared, beside calls
     first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered
     retries: RetryBudget = field(default_factory=RetryBudget)

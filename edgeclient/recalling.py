@@ -18,7 +18,7 @@ from .policies import Policies
 from .reporting import notes_of
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import ORIGIN, Call, Endpoint, Entry, Outcome, Reply
+from .values import ORIGIN, Call, Endpoint, Entry, Outcome, Question, Reply
 
 if TYPE_CHECKING:
     from .cache.semantic import Lookup
@@ -37,10 +37,26 @@ async def recall(
         entry = await rt.load(edge.store, call.key)
         if entry is None or not policy.usable(entry, call, rt.wall(), stale_s):
             return None
+        if call.question is not None:
+            _notice(call.question, entry.key, edge)
         return _hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
     except Exception as error:
         edge.telemetry.mishap("cache load", error)
         return None
+
+
+def _notice(question: Question, key: str, edge: Policies) -> None:
+    """An entry that another process has stored, or an earlier one: its question is known now, and may be found by others."""
+    semantic = edge.semantic
+    if semantic is None or edge.later is None or semantic.knows(key):
+        return
+
+    def keep() -> None:
+        vector = semantic.vectors.vector(question.text)
+        if vector is not None:
+            semantic.keep(question, vector, key)
+
+    edge.later.put(keep)
 
 
 async def recall_stale(call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace) -> Reply | None:
@@ -192,15 +208,18 @@ def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
     semantic, store, dialect = edge.semantic, edge.store, call.dialect
     if semantic is None or store is None or dialect is None:
         return
-    semantic.keep(lookup, entry.key)
-    if not lookup.key or edge.later is None:
+    semantic.keep(lookup.question, lookup.vector, entry.key)
+    sharing, now = edge.sharing, entry.stored_at
+    if edge.later is None or not (lookup.key or (sharing is not None and sharing.is_due(now))):
         return
 
     def compare() -> None:
-        other = store.load(lookup.key, entry.stored_at)
+        if sharing is not None and sharing.is_due(now):
+            sharing.visit(now)
+        other = store.load(lookup.key, now) if lookup.key else None
         if other is not None:
             texts = TEXTS[dialect.name]
-            semantic.learn(lookup, texts(json.loads(entry.body)), texts(json.loads(other.body)))
+            semantic.learn(lookup, texts(json.loads(entry.body)), texts(json.loads(other.body)), now)
 
     if not edge.later.put(compare):
         edge.telemetry.count("comparisons left out")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from random import Random
 
 from .cache.embedders import Vectors, embedder
 from .cache.evidence import Report
 from .cache.later import Later
 from .cache.semantic import Explained, Semantic
+from .cache.sharing import Sharing
 from .errors import SettingsError
 from .noting import notes
 from .policies import Policies
@@ -29,7 +31,10 @@ def begin(edge: Policies, chance: Random) -> None:
         audit=said.audit_rate,
         chance=chance,
         max_bytes=said.index_bytes,
+        mishap=edge.telemetry.mishap,
     )
+    shared = getattr(edge.store, "below", None)  # what is in this process's memory alone ends with it
+    edge.sharing = Sharing(edge.semantic, shared) if shared is not None else None
     edge.later = Later("semantic-comparison", edge.telemetry.mishap)
 
 
@@ -64,7 +69,7 @@ class SemanticCache:
         False when it was not served so, or is too long ago.
         """
         said = notes(answer)
-        key = self._semantic.wrong(said.key) if said is not None and said.match is not None else ""
+        key = self._semantic.wrong(said.key, time.time()) if said is not None and said.match is not None else ""
         if key:
             self._store.delete(key)
         return bool(key)

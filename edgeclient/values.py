@@ -137,6 +137,7 @@ class Question:
     partition: str
     text: str
     serving: str  # shadow | serve
+    caller: str = ""  # a digest of the credential: no caller alone decides what is learned
 
 
 @value

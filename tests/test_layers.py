@@ -41,7 +41,14 @@ POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic", "upstream")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
     + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
-    + ["cache.embedders.contract", "cache.embedders.none", "cache.index", "cache.agreement", "cache.evidence"]
+    + [
+        "cache.embedders.contract",
+        "cache.embedders.none",
+        "cache.index",
+        "cache.agreement",
+        "cache.evidence",
+        "cache.sharing",
+    ]
     + [
         f"pops.{name}"
         for name in (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..noting import Match
 from ..values import Question
 from .agreement import agree
-from .bound import Bound, Verdict
+from .bound import Bound, Verdict, merged
 from .evidence import Evidence, Example, Report
 from .index import Index
 from .matcher import Judged, best, judged, nearness
@@ -76,18 +76,32 @@ class Semantic:
     """The semantic cache of one edge. Thread-safe."""
 
     def __init__(
-        self, vectors: Vectors, *, serving: str, budget: float, audit: float, chance: Random, max_bytes: int
+        self,
+        vectors: Vectors,
+        *,
+        serving: str,
+        budget: float,
+        audit: float,
+        chance: Random,
+        max_bytes: int,
+        mishap: Callable[[str, BaseException], None],
     ) -> None:
         self.vectors, self.serving, self.budget = vectors, serving, budget
         self._judge = vectors.embedder.judge
         self._trees = forest(self._judge.name)
-        self._bound = Bound(budget, self._trees.prior, audit)
+        self._audit, self._mishap = audit, mishap
+        self._bound = self._new_bound(chance)
+        self.labels = 0  # so many answers were compared
         self._index = Index(vectors.embedder, max_bytes=max_bytes)
         self._chance = chance
         self._evidence = Evidence()
         self._served: OrderedDict[str, Lookup] = OrderedDict()  # by the key of the call that was answered
         self._blocked: OrderedDict[tuple[str, str], None] = OrderedDict()  # (asked prompt's hash, entry's key)
         self._lock = threading.Lock()
+
+    def _new_bound(self, chance: Random) -> Bound:
+        """`origin` tells the labels of this process from those of others that share a store."""
+        return Bound(self.budget, self._trees.prior, self._audit, origin=f"{chance.getrandbits(48):012x}")
 
     @property
     def fingerprint(self) -> str:
@@ -122,24 +136,35 @@ class Semantic:
             if len(self._served) > _KEPT:
                 self._served.popitem(last=False)
 
-    def keep(self, lookup: Lookup, key: str) -> None:
-        """The model's answer to this question is stored under this key: later ones may find it."""
-        reading = reading_of(lookup.question.text)
+    def keep(self, question: Question, vector: Any, key: str) -> None:
+        """The answer to this question is stored under this key: later ones may find it."""
+        reading = reading_of(question.text)
         if reading is not None:  # longer ones are nobody's candidates
-            self._index.add(key, lookup.question.partition, lookup.vector, reading)
+            self._index.add(key, question.partition, vector, reading)
+
+    def knows(self, key: str) -> bool:
+        """True for an entry that may be found."""
+        return key in self._index
 
     def drop(self, key: str) -> None:
         """The store does not have this entry any more."""
         self._index.remove(key)
 
-    def learn(self, lookup: Lookup, answer: Sequence[str], other: Sequence[str]) -> None:
+    def learn(self, lookup: Lookup, answer: Sequence[str], other: Sequence[str], now: float) -> None:
         """Compare the model's answer with the candidate's: texts of both. Slow: beside calls only."""
         same = agree(answer, other, self._judge)
         if same is not None:
             with self._lock:
-                self._label(lookup, same)
+                self._label(lookup, same, now)
 
-    def wrong(self, call_key: str) -> str:
+    def exchange(self, theirs: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Learn what other processes know, and give back what all of them know. ValueError for what is no state."""
+        with self._lock:
+            if theirs is not None:
+                self._bound.take(theirs)
+            return merged([self._bound.state()])
+
+    def wrong(self, call_key: str, now: float) -> str:
         """This call was answered wrongly: blocks the pair. Gives the key of the entry to delete; "" if none is known."""
         with self._lock:
             lookup = self._served.pop(call_key, None)
@@ -148,7 +173,7 @@ class Semantic:
             self._blocked[hashed(lookup.question.text), lookup.key] = None
             if len(self._blocked) > _KEPT:
                 self._blocked.popitem(last=False)
-            self._label(lookup, False)
+            self._label(lookup, False, now)
         self._index.remove(lookup.key)
         return lookup.key
 
@@ -172,9 +197,11 @@ class Semantic:
                 )  # fmt: skip
         return tuple(sorted(found, key=lambda one: -one.similarity))
 
-    def after_fork(self) -> None:
-        """In a forked child: new locks; what was learned stays."""
+    def after_fork(self, chance: Random) -> None:
+        """In a forked child: new locks, and a name of its own; what was learned stays."""
         self._lock = threading.Lock()
+        state, self._bound = self._bound.state(), self._new_bound(chance)
+        self._bound.take(state, own=True)
         self._index.after_fork()
         self.vectors.after_fork()
 
@@ -197,14 +224,20 @@ class Semantic:
             for one, cosine, judgement in zip(near, cosines, judgements, strict=True)
         ]
 
-    def _label(self, lookup: Lookup, same: bool) -> None:
-        one = lookup.judged
+    def _label(self, lookup: Lookup, same: bool, now: float) -> None:
+        one, asked = lookup.judged, lookup.question
         if one is None or one.score is None:
             return
-        self._bound.learn(one.score, lookup.key, same, partition=lookup.question.partition)
+        self.labels += 1
+        turned = self._bound.learn(one.score, lookup.key, same, partition=asked.partition, caller=asked.caller, now=now)
+        if turned and not same:
+            why = f"partition {asked.partition}: what was thought safe was wrong several times running"
+            self._mishap(
+                "semantic cache closed", ValueError(f"{why}; nothing is served there until answers agree again")
+            )
         if lookup.verdict is not None and lookup.verdict.serve:
-            asked, matched = hashed(lookup.question.text), hashed(lookup.prompt)
-            self._evidence.compare(same, Example(asked, matched, one.score, lookup.similarity))
+            example = Example(hashed(asked.text), hashed(lookup.prompt), one.score, lookup.similarity)
+            self._evidence.compare(same, example)
 
 
 def hashed(prompt: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -186,6 +187,19 @@ async def test_an_embedder_that_hangs_is_not_waited_for(net: Net, monkeypatch: p
         assert made.status().mishaps == {"semantic embedding timeout": 1}
     finally:
         over.set()
+
+
+async def test_an_entry_of_another_process_is_found_once_it_was_asked_for(net: Net, tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path / 'answers.db'}"
+    with edge(net, store=store, budget_s=5.0) as first:
+        await ask(net.client(first), "plain", ASKED)
+    with edge(net, store=store, budget_s=5.0) as second:
+        client = net.client(second)
+        exact = await ask(client, "plain", ASKED)
+        assert exact.notes.cache == "hit" and exact.notes.match is None
+        second.semantic.report()  # waits for what is done beside the calls
+        assert (await ask(client, "plain", ALIKE)).notes.match is not None
+    assert net.seen() == {"fra": 1}
 
 
 @pytest.mark.parametrize("sdk", ["openai"])

@@ -19,6 +19,11 @@ class Layered:
         self._above, self._below = above, below
         self.waits, self.leases = below.waits, below.leases
 
+    @property
+    def below(self) -> Store:
+        """The store that others share: what they write is seen there at once."""
+        return self._below
+
     def load(self, key: str, now: float) -> Entry | None:
         entry = self._above.load(key, now)
         if entry is not None and now < entry.expires_at:
