@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 
-from pydantic_core import from_json
-
 from ..values import Call, Controls, Entry, Json, RawHeaders
 from .upstream import SILENT, Upstream
 
@@ -130,10 +128,7 @@ def _dumps(value: Json) -> bytes:
 def object_of(body: bytes) -> Json | None:
     """The JSON object that a body is; None for anything else. Never raises."""
     try:
-        value = from_json(body)
-    except ValueError:
-        try:
-            value = json.loads(body)  # takes a little more: half a surrogate pair, say
-        except (ValueError, RecursionError):
-            return None
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
     return value if isinstance(value, dict) else None

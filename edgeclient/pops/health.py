@@ -1,8 +1,9 @@
 """Whether an endpoint may be used: ejection with growing penalties, and the way back through one trial. Pure.
 
-Ready -> ejected (for `4 s x 2^n`, at most 30 s, +-25 %) -> probation -> ready, or ejected again. In probation exactly one
-trial is under way: a probe where the endpoint could not be reached, a real request where its answers were bad, and the one
-after the other where its connections broke.
+Ready -> ejected (for `4 s x 2^n`, +-25 %) -> probation -> ready, or ejected again. In probation exactly one trial is under
+way: a probe where the endpoint could not be reached, a real request where its answers were bad, and the one after the
+other where its connections broke. A probe harms nobody, so that an ejection takes 30 s at most; a request that fails is
+somebody's, and an ejection takes 45 s at most.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from enum import Enum
 
 from ..values import UNSENT, Failure
 
-_FIRST_S, _LONGEST_S, _JITTER = 4.0, 30.0, 0.25
+_FIRST_S, _LONGEST_S, _LONGEST_TRIED_S, _JITTER = 4.0, 30.0, 45.0, 0.25
 _TRIAL_LEASE_S = 60.0  # a trial whose caller went away is given to another after this long
 
 AT_ONCE = frozenset({*UNSENT, Failure.NOT_AN_ANSWER}) - {Failure.POOL, Failure.NO_KEY}
@@ -107,7 +108,8 @@ class Health:
         self._trial_until = 0.0
 
     def _eject(self, unreachable: bool, now: float, rng: random.Random) -> None:
-        penalty = min(_FIRST_S * 2 ** min(self._ejections, 8), _LONGEST_S) * rng.uniform(1 - _JITTER, 1 + _JITTER)
+        longest_s = _LONGEST_S if unreachable else _LONGEST_TRIED_S
+        penalty = min(_FIRST_S * 2 ** min(self._ejections, 8), longest_s) * rng.uniform(1 - _JITTER, 1 + _JITTER)
         if not self._ejections:
             self.since = now
         self._ejections += 1
