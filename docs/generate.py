@@ -318,6 +318,30 @@ What an answer means where its status alone does not tell; everything else is ju
     return "\n".join(parts)
 
 
+def files_page() -> str:
+    """Every file of the package, by room, in the words of its own first line."""
+    root = Path(edgeclient.__file__).parent
+    rooms: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted(root.rglob("*.py"), key=lambda path: (path.parent, path.name)):
+        room = path.parent.relative_to(root).as_posix()
+        said = None if "projects" in path.parts else ast.get_docstring(ast.parse(path.read_text("utf-8")))
+        if said:
+            rooms.setdefault(room, []).append((f"`{path.name}`", _cell(said.partition("\n\n")[0])))
+    parts = [_FILES]
+    for room, files in rooms.items():
+        parts.append("## The top\n" if room == "." else f"## `{room}/`\n")
+        parts.append(_table(("file", "what lives there"), files))
+    return "\n".join(parts)
+
+
+_FILES = """\
+# Files
+
+What each file of the package holds, for whoever looks for a place in the code: the first words of the file itself. How the
+rooms hang together: [Architecture](../explanation/architecture.md).
+"""
+
+
 def _cache_rows(system: System) -> list[tuple[str, str]]:
     """What a caller's words about caching become on the way to a product's own cache."""
     words = system.cache_words
@@ -353,6 +377,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "faults.md": faults_page,
     "cli.md": cli_page,
     "systems.md": systems_page,
+    "files.md": files_page,
 }
 
 

@@ -461,13 +461,24 @@ def _explain(error: Any, sources: Mapping[str, str], otherwise: str = "settings"
     value = error["input"]
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # its value may be a key under a wrong name
         return f"{source}: unknown setting {'.'.join(path)}; remove it or mend its name"
+    of_kind = error["type"].endswith(("_type", "_parsing"))  # not of the bounds, which its own words say best
+    wanted = f"give {_WANTED[path[0]]}" if of_kind and len(path) == 1 and path[0] in _WANTED else error["msg"]
     secret = (
         bool({"key", "store", "encryption"} & set(path))
         or isinstance(value, (dict, Endpoint))
         or error["type"] == "missing"
     )
     shown = "" if secret else " (got {})".format(re.sub(r"//[^/\s'\"]*@", "//***@", repr(value)))
-    return f"{source}: {'.'.join(path)}: {error['msg']}{shown}"
+    return f"{source}: {'.'.join(path)}: {wanted}{shown}"
+
+
+# For settings that take words besides what pydantic checks.
+_WANTED = {
+    "cache": "'off', 'exact', 'semantic', or a table/Cache(...)",
+    "hedge": "'off', 'on', or a table/Hedge(...)",
+    "dead_path_s": "a number of seconds, or 'off'",
+    "keep_warm": "a number from 0 to 10, true or false",
+}
 
 
 def _resolve(settings: Settings, sources: Mapping[str, str]) -> tuple[Resolved, ...]:

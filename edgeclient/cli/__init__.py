@@ -137,7 +137,10 @@ def _add_cache(commands: Any) -> None:
     )
     cache.add_argument("action", nargs="?", choices=("verify",), help="read each answer, and say of which kind it is")
     cache.add_argument(
-        "--store", default="", metavar="URL", help="look there instead, as in sqlite:PATH or redis://HOST"
+        "--store",
+        default="",
+        metavar="URL",
+        help="look there instead: sqlite:PATH, redis://HOST, postgresql://HOST/DATABASE",
     )
     cache.add_argument(
         "--delete",

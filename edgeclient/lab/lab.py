@@ -267,7 +267,9 @@ class Lab:
         try:
             import trustme
         except ImportError as error:
-            raise LabError("TLS in the lab needs the package trustme: install it, or Lab(..., tls=False)") from error
+            raise LabError(
+                'TLS in the lab needs the package trustme; pip install "edgeclient[lab]", or say Lab(..., tls=False)'
+            ) from error
         self._scratch = Path(tempfile.mkdtemp(prefix="edgelab-"))
         authority = trustme.CA()
         leaf = authority.issue_cert(*sorted({self._host(site) for site in self._rtt_ms}))

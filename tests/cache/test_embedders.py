@@ -144,7 +144,7 @@ def test_other_weights_have_another_fingerprint() -> None:
 
 
 def test_an_unknown_embedder_is_named() -> None:
-    with pytest.raises(SettingsError, match="no embedder is called 'bert'; there are none, wordllama"):
+    with pytest.raises(SettingsError, match="no embedder is called 'bert'; give 'auto', 'wordllama' or 'none'"):
         embedder("bert")
 
 

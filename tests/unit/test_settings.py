@@ -337,6 +337,21 @@ def test_odd_hedging_is_refused(said: object) -> None:
         Edge(hedge=said)
 
 
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ({"hedge": "always"}, "give 'off', 'on', or a table"),
+        ({"cache": True}, "give 'off', 'exact', 'semantic', or a table"),
+        ({"dead_path_s": "never"}, "or 'off'"),
+        ({"keep_warm": "lots"}, "give a number from 0 to 10, true or false"),
+    ],
+)
+def test_an_error_names_the_words_that_a_setting_takes(said: dict[str, object], wanted: str) -> None:
+    ((name, value),) = said.items()
+    with pytest.raises(SettingsError, match=f"argument {name}: {name}: .*{wanted}.*got {value!r}"):
+        Edge(**said)
+
+
 def test_a_cascade_reads_the_same_from_everywhere(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"first": "llama", "min_chars": 3, "matches": "^a", "json": True}
     expected = {"gpt-4o": Cascade("llama", 3, None, "^a", True)}

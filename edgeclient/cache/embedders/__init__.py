@@ -36,7 +36,7 @@ def embedder(name: str) -> Judge:
     """The embedder of this name, loaded. SettingsError when there is none, or when what it needs is not installed."""
     made: dict[str, Callable[[], Any]] = {"none": _none, "wordllama": _wordllama}
     if name not in made:
-        raise SettingsError(f"no embedder is called {name!r}; there are {', '.join(sorted(made))}")
+        raise SettingsError(f"no embedder is called {name!r}; give 'auto', 'wordllama' or 'none'")
     found: Judge = _installed(made[name], name, "semantic")
     return found
 

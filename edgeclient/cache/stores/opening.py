@@ -57,7 +57,9 @@ def open_backend(cache: Cache) -> Backend:
     """What the settings name outside this process, as it is: no file is made or mended, and no connection."""
     said = _said(cache.store, "cache.store")
     if said == "memory":
-        raise SettingsError("cache.store is 'memory': each process keeps its own answers; name a file or a server")
+        raise SettingsError(
+            "cache.store is 'memory': each process keeps its own answers; name a file or a server there, or by --store"
+        )
     return _backend(said, cache)[1]
 
 
