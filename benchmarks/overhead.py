@@ -18,7 +18,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -134,19 +135,28 @@ def compare(plain: Callable[[int], float], ours: Callable[[int], float], rounds:
     }
 
 
+@contextmanager
+def serving() -> Iterator[str]:
+    """The endpoint on loopback, a process of its own: its URL for openai."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, ANSWER.hex()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--json", type=Path)
     said = parser.parse_args()
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, ANSWER.hex()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
     loop = asyncio.new_event_loop()
-    try:
-        assert server.stdout is not None
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+    with serving() as url:
         edge = Edge(endpoints=[Endpoint(url, key="passthrough")], cache="exact")
         plain = {"api_key": "k", "base_url": url}
         at_once = {"api_key": "k"}
@@ -178,10 +188,7 @@ def main() -> None:
                 said.calls,
             ),
         }
-    finally:
-        server.terminate()
-        server.wait()
-        loop.close()
+    loop.close()
     print(f"openai {openai.__version__}, Python {sys.version.split()[0]}, {said.rounds} rounds of {said.calls} calls")
     for name, row in found.items():
         print(

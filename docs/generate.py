@@ -30,13 +30,14 @@ from edgeclient.lab.faults import Fault, parse_fault
 from edgeclient.pops.track import EndpointStatus
 from edgeclient.routing import presets
 from edgeclient.routing.providers import NAMES
-from edgeclient.routing.systems import CAPABILITIES, Signal
+from edgeclient.routing.systems import CAPABILITIES, Signal, System
 from edgeclient.surroundings import FILE, FILE_VARIABLE, PREFIX
 from edgeclient.telemetry import events
 from edgeclient.testing import recorded
 
 REFERENCE = Path(__file__).parent / "reference"
 
+_CACHE_WORDS = ("no-cache", "no-store", "max-age=N")  # those that a cache behind an endpoint may hear
 _HEAD = "<!-- Written by docs/generate.py: change the code, then run `python docs/generate.py`. -->\n\n"
 
 
@@ -131,12 +132,12 @@ def headers_page() -> str:
     rows = []
     for shown, said, meaning in words:
         changed = controls.read([("cache-control", said)])
-        if changed == controls.DEFAULT:
+        if changed == values.UNSAID:
             raise ValueError(f"{said} is no longer understood: mend this table")
         found = [
             f"{f.name}={getattr(changed, f.name)!r}"
             for f in dataclasses.fields(changed)
-            if getattr(changed, f.name) != getattr(controls.DEFAULT, f.name)
+            if getattr(changed, f.name) != getattr(values.UNSAID, f.name)
         ]
         rows.append((shown, meaning, f"`{', '.join(found)}`"))
     attempts = (noting.Attempt("fra", "connection_refused"), noting.Attempt("nyc", "ok", 200))
@@ -152,9 +153,10 @@ def headers_page() -> str:
 
 ## Words for one call
 
-Given per call in `extra_headers={{"Cache-Control": "..."}}`, as in RFC 9111 (5.2.1) and RFC 5861 (4). They
-are taken out before anything is sent while the cache is on; while it is off the header goes to the API untouched, as with the
-plain SDK.
+Given per call in `extra_headers={{"Cache-Control": "..."}}`, as in RFC 9111 (5.2.1) and RFC 5861 (4). While
+the cache is off the header goes to the API untouched, as with the plain SDK. While it is on, the provider's own origin does
+not get it; an endpoint gets `no-cache`, `no-store` and `max-age`, because there may be a cache behind it too (a PoP of your
+own), a product gets [its own words](systems.md) for them, and a client's own `base_url` gets it as it is.
 
 {_table(("directive", "meaning", "as read"), rows)}
 Unknown directives are ignored. `stale-while-revalidate` and `min-fresh` are not understood in this release.
@@ -296,10 +298,25 @@ What an answer means where its status alone does not tell; everything else is ju
             ("route", s.route or "inference and gateway"),
         ]
         rows += [(f"option `{name}`", meaning) for name, meaning in s.options.items()]
+        rows += _cache_rows(s)
         rows += [(f"no {what}", why) for what, why in s.lacks.items()]
         rows += [("source", source) for source in s.sources]
         parts.append(f"## `{s.name}`\n\n{s.what}. Written `{s.spelling}`.\n\n{_table(('', ''), rows)}")
     return "\n".join(parts)
+
+
+def _cache_rows(system: System) -> list[tuple[str, str]]:
+    """What a caller's words about caching become on the way to a product's own cache."""
+    words = system.cache_words
+    if words is None:
+        return [
+            ("its own cache", "cannot be told: such calls go elsewhere while there is anything else")
+        ] * system.opaque_cache
+    said = {name: words.of(controls.read([("cache-control", name.replace("N", "60"))])) for name in _CACHE_WORDS}
+    return [
+        (f"`Cache-Control: {name}` becomes", ", ".join(f"`{h}: {v.replace('60', 'N')}`" for h, v in found.items()))
+        for name, found in said.items()
+    ]
 
 
 def _mark(signal: Signal) -> str:

@@ -111,7 +111,7 @@ def able(call: Call, candidates: Sequence[Endpoint], origin: str) -> tuple[Seque
 
 def _clear(call: Call, candidates: Sequence[Endpoint], origin: str) -> Sequence[Endpoint]:
     """Without those whose cache cannot be passed by, for a call that wants to pass it, while anything else is left."""
-    if call.controls.lookup and call.controls.store:
+    if call.controls.lookup and call.controls.store and call.controls.max_age_s is None:
         return candidates
     clear = tuple([e for e in candidates if e.product is None or not e.product.opaque_cache])
     all_clear = len(clear) == len(candidates)

@@ -9,7 +9,7 @@ from .dialects import dialect_of
 from .dialects.texts import TEXTS
 from .policies import Policies
 from .routing import cascade
-from .values import Call, Controls, Dialect, Json, Request, Route
+from .values import UNSAID, Call, Controls, Dialect, Json, Request, Route
 
 _OPENING = 1024  # bytes by which a conversation is told
 
@@ -29,7 +29,7 @@ def classify(request: Request, edge: Policies) -> Call:
     model, streamed = str(body.get("model", "")), body.get("stream") is True
     live = streamed if request.live is None else request.live
     route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
-    said = _said(request, edge) if says else controls.DEFAULT
+    said = _said(request, edge) if says else UNSAID
     first_model = ""
     family: str | None = ""
     if edge.settings.cascade and own and not live and not streamed and way is None:
@@ -69,7 +69,7 @@ def _is_own(request: Request, edge: Policies) -> bool:
 
 def _passed_on(request: Request, body: Json | None, asked_model: str, edge: Policies) -> Call:
     """A call of no dialect (files, audio, batches …): it goes on as it is, but for an alias."""
-    retry, *_ = _words(request, edge)
+    retry, _, says, _ = _words(request, edge)
     return Call(
         sdk=request.sdk,
         method=request.method,
@@ -77,6 +77,7 @@ def _passed_on(request: Request, body: Json | None, asked_model: str, edge: Poli
         path=request.path,
         model=str(body["model"]) if body is not None and asked_model else "",
         live=True if request.live is None else request.live,
+        controls=_said(request, edge, cacheable=False) if says else UNSAID,
         keeps_origin=not _is_own(request, edge),
         retry=retry,
         provider=request.sdk if request.default_origin else "",
@@ -109,10 +110,10 @@ def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple
     return said.first, cascade.stamp(said) if cascade.is_lasting(said) else None
 
 
-def _said(request: Request, edge: Policies) -> Controls:
-    """What the caller says about caching. Without a cache here those of the endpoints are meant: whether, not how old."""
+def _said(request: Request, edge: Policies, *, cacheable: bool = True) -> Controls:
+    """What the caller says about caching. Where this cache is off, or never has the answer, those behind it are meant."""
     said = controls.read(request.headers)
-    return said if edge.store is not None else Controls(said.store, said.lookup)
+    return said if edge.store is not None and cacheable else Controls(said.store, said.lookup, said.max_age_s)
 
 
 def _aliased(body: Json | None, request: Request, edge: Policies) -> tuple[Json | None, str]:

@@ -51,10 +51,10 @@ _UNSET: Any = _Unset()
 class Status:
     """What an edge knows at one moment.
 
-    `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, stale answers (of the hits), broken streams,
-    hedges, and calls for retired models and for ending models (within 30 days). `cache_entries`: held in memory, or in the
-    file that `Cache(store=...)` names; one past its time counts until it is asked for, swept or pushed out. What a server
-    holds is not counted.
+    `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, upstream hits (a cache beyond this one answered),
+    stale answers (of the hits), broken streams, hedges, and calls for retired models and for ending models (within 30 days).
+    `cache_entries`: held in memory, or in the file that `Cache(store=...)` names; one past its time counts until it is asked
+    for, swept or pushed out. What a server holds is not counted.
     """
 
     endpoints: tuple[EndpointStatus, ...]

@@ -35,6 +35,7 @@ class Notes:
     tried: tuple[Attempt, ...] = ()  # those requests, in order
     cache: str = "off"  # hit | miss | bypass | off
     upstream_cache: str = ""  # hit | miss, where a cache beyond this one says so: a PoP's, a gateway's
+    upstream_age_s: float | None = None  # how old the answer is, as such a cache says
     key: str = ""  # of the exact cache; safe to log
     age_s: float | None = None  # how old a hit is
     ttl_s: float | None = None  # how long a hit, or the stored answer, stays fresh; negative: it ended so long ago

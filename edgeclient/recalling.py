@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from .attempts import Trace
-from .cache import policy
+from .cache import policy, upstream
 from .cache.tee import Tee
 from .noting import Notes
 from .policies import Policies
@@ -85,7 +85,7 @@ def _hit(
         asked_model=call.asked_model,
     )
     edge.telemetry.emit(Event(wall, call.model, notes, status=200))
-    return Reply(200, [(b"content-type", kind), *entry.headers], body, notes=notes)
+    return Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
 
 
 def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
@@ -126,6 +126,7 @@ def _entry(
         stale_s=policy.kept_stale_s(call.controls, said.stale_if_error_s),
         endpoint=endpoint.name,
         pop=pop,
+        beyond=upstream.of(reply),
     )
 
 
@@ -146,7 +147,7 @@ def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endp
             return
         try:
             entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
-            if entry is not None and edge.store.save(entry, entry.stored_at):
+            if entry is not None and edge.store.save(entry, rt.wall()):
                 edge.telemetry.count("stored")
         except Exception as problem:
             edge.telemetry.mishap("cache save", problem)

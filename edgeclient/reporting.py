@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .attempts import Trace
+from .cache import upstream
 from .noting import Notes
 from .policies import Policies
-from .pops.cache_status import NAMES, cache_of
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
 from .values import Call, Reply
@@ -22,12 +22,12 @@ def notes_of(
     stored: bool = False,
 ) -> Notes:
     """The notes of a call that the cache did not answer."""
-    cache, upstream, rtt_s = "off", "", None
+    cache, beyond, rtt_s = "off", upstream.SILENT, None
     if edge.store is not None and call.dialect is not None:
         cache = "miss" if call.key and call.controls.lookup else "bypass"
     if reply is not None:
         rtt_s = reply.rtt_s
-        upstream = "" if NAMES.isdisjoint(reply.named) else cache_of(reply.headers)
+        beyond = upstream.of(reply)
     sent = len(trace.tried)
     leg = ""
     if sent and (call.stands_in or call.first_model):
@@ -39,12 +39,13 @@ def notes_of(
         attempts=sent,
         tried=tuple(trace.tried),
         cache=cache,
-        upstream_cache=upstream,
+        upstream_cache=beyond.said,
+        upstream_age_s=beyond.age_s,
         key=call.key,
         rtt_ms=None if rtt_s is None else rtt_s * 1e3,
         took_ms=(rt.now() - began) * 1e3,
         stored=stored,
-        ttl_s=edge.settings.cache.ttl_s if stored else None,
+        ttl_s=beyond.lifetime_s(edge.settings.cache.ttl_s) if stored else None,
         model=call.model,
         asked_model=call.asked_model,
         cascade=leg,

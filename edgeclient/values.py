@@ -121,6 +121,10 @@ class Controls:
     stale_if_error_s: float | None = None  # None: as the settings say
 
 
+UNSAID = Controls()
+"""The caller said nothing about caching."""
+
+
 @value
 class Call:
     """One call as the pipeline and the policies see it. It holds the parsed body, never a native request."""
@@ -138,7 +142,7 @@ class Call:
     streamed: bool = False  # an event stream was asked for
     live: bool = False  # the body goes out unread
     key: str = ""  # of the exact cache; "" when this call is not cacheable
-    controls: Controls = Controls()
+    controls: Controls = UNSAID
     idempotent: bool = False  # may be sent twice without harm
     keeps_origin: bool = True  # it may always go to the client's own origin
     retry: int = 0  # which retry of the SDK this is; 0 is the first try
@@ -241,6 +245,9 @@ class Product(Protocol):
     def opaque_cache(self) -> bool:
         """True when it answers like questions from a cache of its own, and cannot be told not to."""
 
+    def cache_headers(self, said: Controls) -> Mapping[str, str]:
+        """The headers that tell its cache what the caller said; empty where it has no word for it."""
+
     @property
     def shapes(self) -> bool:
         """False when requests go as they are."""
@@ -302,16 +309,15 @@ class Entry:
     key: str
     body: bytes  # the answer as JSON
     has_usage: bool
-    headers: tuple[tuple[bytes, bytes], ...]
     size: int
     stored_at: float  # wall-clock seconds: entries leave the process
     expires_at: float
     id: str = ""  # the provider's own id of the answer
+    request_id: bytes = b""  # and of the request, from the answer's headers: SDKs show it as the answer's `_request_id`
     endpoint: str = ""
     pop: str = ""
     stale_s: float = 0.0  # how long it is kept after its end, for calls that nobody else answers
-    # The body without what is new with each answer; made at the first hit.
-    rest: bytes = field(default=b"", compare=False)
+    bare: bool = field(default=False, compare=False)  # `body` is without what is new with each answer
 
     @property
     def kept_until(self) -> float:

@@ -38,7 +38,7 @@ EXCEPTIONS = {
 }
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
-    [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic")]
+    [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic", "upstream")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
     + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
     + ["cache.embedders.contract", "cache.embedders.none"]
@@ -60,7 +60,6 @@ POLICIES = (
             "refusals",
             "memory",
             "wake",
-            "cache_status",
         )
     ]
     + ["dialects", "routing", "policies", "classifying", "attempts", "recalling", "reporting", "pipeline"]

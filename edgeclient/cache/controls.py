@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..values import Controls
-
-DEFAULT = Controls()
+from ..values import UNSAID, Controls
 
 _LONGEST_S = 2.0**31  # what a longer time means (RFC 9111, section 1.2.2)
 
@@ -23,7 +21,7 @@ def read(headers: Iterable[tuple[str, str]]) -> Controls:
     """
     said = ",".join(value for name, value in headers if name == "cache-control").lower()
     if not said:
-        return DEFAULT
+        return UNSAID
     words = {name.strip(): value.strip() for name, _, value in (word.partition("=") for word in said.split(","))}
     return Controls(
         store="no-store" not in words,

@@ -8,37 +8,44 @@ import os
 from pydantic_core import from_json
 
 from ..values import Call, Controls, Entry, Json, RawHeaders
+from .upstream import SILENT, Upstream
 
 _compact = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
-_KEPT_HEADERS = (b"x-request-id", b"request-id")  # SDKs show them as the answer's `_request_id`
+_REQUEST_IDS = {"openai": b"x-request-id", "anthropic": b"request-id"}  # SDK -> the header that it reads
+_BESIDE = 600  # bytes that an entry takes in memory beside its body: benchmarks/cache.py
 _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would push out thousands of others
 
 
 def entry_of(
     call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, stale_s: float = 0.0,
-    endpoint: str, pop: str,
+    endpoint: str, pop: str, beyond: Upstream = SILENT,
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
     `body` is a JSON object or, for a call that asked for one, a complete event stream. Only a 200 is stored, and
     only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
+
+    What a cache `beyond` this one had already is as old here as it was there, and is kept no longer than it would be there.
     """
     if status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER:
         return None
     answer = call.dialect.whole(body) if call.streamed else object_of(body)
     if answer is None or not call.dialect.storable(answer):
         return None
-    kept = tuple([(lower, value) for name, value in headers if (lower := name.lower()) in _KEPT_HEADERS])
+    lifetime_s = beyond.lifetime_s(ttl_s)
+    if lifetime_s <= 0:
+        return None
+    stored = _dumps(answer) if call.streamed else body
     return Entry(
         key=call.key,
-        body=_dumps(answer) if call.streamed else body,
+        body=stored,
         has_usage=bool(answer.get("usage")),
-        headers=kept,
-        size=len(body) + 512,
-        stored_at=now,
-        expires_at=now + ttl_s,
+        size=len(stored) + _BESIDE,
+        stored_at=now - (beyond.age_s or 0.0),
+        expires_at=now + lifetime_s,
         id=str(answer.get("id", "")),
+        request_id=_request_id(call, headers),
         endpoint=endpoint,
         pop=pop,
         stale_s=stale_s,
@@ -83,21 +90,33 @@ def usable(entry: Entry, call: Call, now: float, stale_s: float = 0.0) -> bool:
     )
 
 
+def headers_of(entry: Entry, call: Call) -> list[tuple[bytes, bytes]]:
+    """The headers of a hit that the first answer had too."""
+    return [(_REQUEST_IDS[call.sdk], entry.request_id)] if entry.request_id else []
+
+
+def _request_id(call: Call, headers: RawHeaders) -> bytes:
+    return next((value for name, value in headers if name.lower() == _REQUEST_IDS.get(call.sdk)), b"")
+
+
 def render(entry: Entry, call: Call, wall_s: float) -> bytes:
     """The entry's answer for this call: a new id, created now. `wall_s` is wall-clock time."""
     assert call.dialect is not None
     fresh = call.dialect.fresh(call.body, os.urandom(12).hex(), int(wall_s))
     if call.streamed:
         return call.dialect.replay({**json.loads(entry.body), **fresh}, call.body)
-    return _dumps(fresh)[:-1] + b"," + _rest(entry, fresh) if fresh else entry.body
+    if not fresh:
+        return entry.body
+    if not entry.bare:
+        _lay_bare(entry, fresh)
+    return b"".join((_dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
 
 
-def _rest(entry: Entry, fresh: Json) -> bytes:
-    """The answer's members that stay as they were, without the opening brace; made at an entry's first hit, and kept."""
-    if not entry.rest:
-        kept = {name: member for name, member in json.loads(entry.body).items() if name not in fresh}
-        object.__setattr__(entry, "rest", _dumps(kept)[1:])  # two threads may both do it: they write the same
-    return entry.rest
+def _lay_bare(entry: Entry, fresh: Json) -> None:
+    """At its first hit an entry lets go of what is new with each answer. Two threads may both do it: they write the same."""
+    kept = {name: member for name, member in json.loads(entry.body).items() if name not in fresh}
+    object.__setattr__(entry, "body", _dumps(kept))
+    object.__setattr__(entry, "bare", True)
 
 
 def _dumps(value: Json) -> bytes:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
 from ..pops.rtt import of_kernel
-from ..values import Call, Endpoint, Failure, Product, Reply, Request
+from ..routing import caching
+from ..values import UNSAID, Call, Endpoint, Failure, Product, Reply, Request
 from . import bodies, credentials, sockets
 from .streams import AsyncBackend, Backend
 from .watchdog import Watchdog
@@ -134,10 +135,14 @@ def _meaning(raw: bytes) -> str:
 
 
 def without(native: Any, seen: Request, taken_out: tuple[str, ...]) -> Any:
-    """The request, or a copy of it without these headers when it has any of them."""
+    """The request, or a copy of it without these headers when it has any of them.
+
+    An origin that the user chose may be a gateway or a PoP: words for a cache are for its cache too.
+    """
+    ours = taken_out if seen.default_origin else ()
     lighter = native
     for name, _ in seen.headers:
-        if name in taken_out or name.startswith("edge-"):
+        if name in ours or name.startswith("edge-"):
             if lighter is native:
                 lighter = _copied(native)
                 lighter.headers = native.headers.copy()
@@ -168,6 +173,10 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
         aimed.extensions = {**native.extensions, "timeout": timeout}
     for name, value in endpoint.headers.items():
         aimed.headers[name] = credentials.filled_in(value)
+    if call.controls is not UNSAID:
+        for name, value in caching.headers_for(endpoint, call.controls).items():
+            if name != "cache-control" or name not in aimed.headers:  # there as long as there is no cache here
+                aimed.headers[name] = value
     there = endpoint.name_there(call.model, call.sdk)
     if product is not None and product.shapes and call.dialect is not None:
         aimed = _shaped(aimed, product, call, there or call.model)

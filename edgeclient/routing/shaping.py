@@ -67,13 +67,3 @@ def sets(header: str, value: str) -> Rule:
         asked.headers[header] = value.format_map(asked.options)
 
     return rule
-
-
-def when_fresh(header: str, value: str) -> Rule:
-    """Sets a header on calls that must not be answered from a cache (`Cache-Control: no-cache` or `no-store`)."""
-
-    def rule(asked: Asked) -> None:
-        if not (asked.call.controls.lookup and asked.call.controls.store):
-            asked.headers[header] = value
-
-    return rule

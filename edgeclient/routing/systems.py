@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..values import Call, Failure, Meaning, Reply
+from ..values import Call, Controls, Failure, Meaning, Reply
 from . import families
+from .caching import NONE, CacheWords, Words
 from .families import Likeness
 
 _HEAD = 4096  # bytes of an error's body that are looked at
@@ -76,6 +77,7 @@ class System:
     speaks: tuple[str, ...] = ("chat", "stream")  # of CAPABILITIES
     lacks: Mapping[str, str] = field(default_factory=dict)  # capability -> why not, with a source; not asked for it
     cannot: Cannot | None = None  # what it does not serve besides
+    cache_words: CacheWords | None = None  # headers for its own cache; None: it has none, or none that can be told
     opaque_cache: bool = False  # has a cache of its own that answers like questions, and cannot be told not to
     sources: tuple[str, ...] = ()
 
@@ -101,6 +103,10 @@ class Bound:
     @property
     def opaque_cache(self) -> bool:
         return self.system.opaque_cache
+
+    def cache_headers(self, said: Controls) -> Words:
+        """What its cache is told."""
+        return NONE if self.system.cache_words is None else self.system.cache_words.of(said)
 
     def name_there(self, model: str, sdk: str) -> str | None:
         """What to ask for to get this model; None when it is not served."""

@@ -29,6 +29,7 @@ _COUNTED = dict.fromkeys(
         "miss",
         "bypass",
         "stored",
+        "upstream hits",
         "stale answers",
         "broken streams",
         "hedges",
@@ -85,6 +86,8 @@ class Telemetry:
                     counts["failovers"] += notes.attempts - models - hedged
             if notes.stored:
                 counts["stored"] += 1
+            if notes.upstream_cache == "hit":
+                counts["upstream hits"] += 1
             if event.error:
                 counts["errors"] += 1
         for hook in self._hooks:

@@ -35,6 +35,10 @@ def test_no_call_fails_in_twenty_kills_with_two_hundred_calls_under_way():
     run("kill.py", "--times", "20", "--calls", "200")
 
 
+def test_entries_take_as_much_memory_as_is_counted_and_the_bound_holds():
+    run("cache.py", "--rounds", "1", "--calls", "5", "--entries", "3000", "--check")
+
+
 @pytest.mark.skipif(best_mode()[0] != "tun" and not os.environ.get("CI"), reason=best_mode()[1])
 def test_calls_go_to_the_nearest_pop_and_leave_it_when_it_is_no_longer_near():
     run("nearest.py", "--calls", "60")

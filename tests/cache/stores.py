@@ -18,7 +18,7 @@ def entry(
 ) -> Entry:  # fmt: skip
     return Entry(
         key=key, body=b'{"key":"%s"%s}' % (key.encode(), b" " * body), has_usage=True,
-        headers=((b"request-id", b"r\xfc"),), size=size, stored_at=stored_at, expires_at=expires_at, id="1",
+        request_id=b"r\xfc", size=size, stored_at=stored_at, expires_at=expires_at, id="1",
         endpoint="fra", pop="FRA", stale_s=stale_s,
     )  # fmt: skip
 

@@ -411,6 +411,20 @@ def test_our_client_understands_it(pop: Pop, monkeypatch: pytest.MonkeyPatch) ->
     assert [notes.upstream_cache for notes in said if notes] == (["miss", "hit"] if pop.caches else ["miss", "miss"])
 
 
+@pytest.mark.promises("caches")
+def test_a_refresh_passes_both_caches(pop: Pop, asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_TOKEN", TOKENS["web"])
+    own = Endpoint(f"{pop.url}/v1", name="own", key="env:EDGE_TOKEN")
+    edge = Edge(endpoints=[own], origin="never", probe=False, cache="exact")
+    question = fresh()
+    with edge.OpenAI(api_key="sk-of-the-caller") as client:
+        said = []
+        for words in ("max-age=60", "max-age=60", "no-cache", "no-store", "max-age=60"):
+            answer = client.chat.completions.create(**ask(question), extra_headers={"Cache-Control": words})
+            said.append((edgeclient.notes(answer).cache, asked()))  # type: ignore[union-attr]
+    assert said == [("miss", 1), ("hit", 1), ("bypass", 2), ("bypass", 3), ("hit", 3)]
+
+
 def test_a_thousand_calls_without_an_error(pop: Pop, asked: Any) -> None:
     """From eight threads: half of them hits where it caches."""
     questions = [fresh() for _ in range(500)] * 2

@@ -391,7 +391,7 @@ OPAQUE = replace(A, name="o", product=Bound(System("o", "", "o:", opaque_cache=T
     ("said", "origin", "candidates", "expected"),
     [
         (Controls(), "last", [OPAQUE, B], "o b origin"),
-        (Controls(max_age_s=1.0), "last", [OPAQUE, B], "o b origin"),
+        (Controls(max_age_s=1.0), "last", [OPAQUE, B], "b origin"),
         (Controls(lookup=False), "last", [OPAQUE, B], "b origin"),
         (Controls(lookup=False, store=False), "last", [OPAQUE], "origin"),
         (Controls(lookup=False), "candidate", [OPAQUE, ORIGIN], "origin"),

@@ -123,8 +123,10 @@ def test_what_has_no_key(asked: Request, edge: Policies) -> None:
 
 def test_without_a_cache_a_caller_still_speaks_to_those_of_the_endpoints() -> None:
     asked = request("?", (SAYS, "no-cache, max-age=3, only-if-cached"))
-    assert classify(asked, policies(A, cached=False)).controls == Controls(lookup=False)
+    assert classify(asked, policies(A, cached=False)).controls == Controls(lookup=False, max_age_s=3)
     assert classify(request(), policies(A, cached=False)).controls == Controls()
+    speech = request("?", (SAYS, "no-cache, only-if-cached"), path="/audio/speech")  # never in the cache here
+    assert classify(speech, policies(A)).controls == Controls(lookup=False)
 
 
 def test_each_route_has_keys_of_its_own() -> None:

@@ -178,14 +178,49 @@ async def test_only_if_cached_sends_nothing(net: Net, client: Any, form: str) ->
 
 
 @pytest.mark.parametrize("cache", ["off", "exact"])
-async def test_words_for_the_cache_go_no_further_while_it_is_on(net: Net, cache: str) -> None:
+async def test_a_refresh_is_one_at_the_endpoint_too(net: Net, cache: str) -> None:
     client = net.client(net.edge("fra", cache=cache))
     await ask(client, extra_headers={"Cache-Control": "no-cache", "Edge-Something": "1", "X-Other": "1"})
     (request,) = net.endpoints["fra"].take()
-    kept = cache == "off"
-    assert (request.header("cache-control") == "no-cache") is kept
+    assert request.header("cache-control") == "no-cache"
     assert request.header("edge-something") is None
     assert request.header("x-other") == "1"
+
+
+@pytest.mark.parametrize(
+    ("words", "sent"),
+    [("no-store", "no-store"), ("max-age=60, x-y=1", "max-age=60"), ("stale-if-error=9", None), ("x-y=1", None)],
+)
+async def test_only_words_that_a_cache_behind_knows_are_passed_on(net: Net, words: str, sent: str | None) -> None:
+    client = net.client(net.edge("fra", cache="exact"))
+    await ask(client, **says(words))
+    (request,) = net.endpoints["fra"].take()
+    assert request.header("cache-control") == sent
+
+
+@pytest.mark.parametrize("cache", ["off", "exact"])
+async def test_the_providers_own_origin_hears_them_only_while_the_cache_is_off(net: Net, cache: str) -> None:
+    client = net.client(net.edge(cache=cache))
+    await ask(client, **says("no-cache"))
+    (request,) = net.origin.take()
+    assert request.header("cache-control") == (None if cache == "exact" else "no-cache")
+
+
+async def test_an_origin_that_the_user_chose_hears_them(net: Net) -> None:
+    client = net.direct(net.edge(cache="exact"), net.endpoints["nyc"])
+    assert [(await ask(client, **says(words))).notes.cache for words in ("no-cache", "max-age=60")] == ["bypass", "hit"]
+    (request,) = net.endpoints["nyc"].take()
+    assert request.header("cache-control") == "no-cache"
+
+
+async def test_what_another_cache_had_is_as_old_here_as_there(net: Net, client: Any) -> None:
+    net.endpoints["fra"].extra_headers = [("Cache-Status", "edge-pop; hit; ttl=900"), ("Age", "100")]
+    first = (await ask(client)).notes
+    assert (first.upstream_cache, first.upstream_age_s, first.stored) == ("hit", 100.0, True)
+    assert first.ttl_s == 900.0
+    hit = (await ask(client)).notes
+    assert hit.cache == "hit" and hit.age_s >= 100 and hit.ttl_s <= 900
+    assert (await ask(client, **says("max-age=99"))).notes.cache == "miss"
 
 
 async def test_answers_that_are_not_complete_are_not_stored(net: Net, client: Any) -> None:

@@ -88,7 +88,7 @@ def storable(name: str, texts: Sequence[str]) -> dict[str, Any]:
 def call(name: str, body: dict[str, Any]) -> Call:
     """A call of that dialect, as the pipeline would make it."""
     return Call(
-        sdk="", method="POST", origin="", path=PATHS[name], dialect=dialect(name), body=body, key="k",
+        sdk=name.partition("_")[0], method="POST", origin="", path=PATHS[name], dialect=dialect(name), body=body, key="k",
         streamed=body.get("stream") is True,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeclient.cache import controls, policy
+from edgeclient.cache import controls, policy, upstream
 from edgeclient.values import Call, Controls, Entry
 
 from .answers import call, cases, replayed, storable
@@ -42,7 +42,8 @@ def test_an_entry_keeps_what_a_hit_needs() -> None:
     assert entry is not None
     assert (entry.key, entry.id, entry.endpoint, entry.pop) == ("k", "chatcmpl-1", "fra", "FRA")
     assert (entry.stored_at, entry.expires_at) == (100.0, 160.0)
-    assert entry.headers == ((b"x-request-id", b"req_1"),)  # and no cookie
+    assert entry.request_id == b"req_1"
+    assert policy.headers_of(entry, call("openai_chat", ASKED)) == [(b"x-request-id", b"req_1")]  # and no cookie
     assert entry.has_usage and entry.size > len(CHAT)
 
 
@@ -67,6 +68,17 @@ def test_each_hit_of_an_entry_has_its_own_id_and_time_and_the_same_rest() -> Non
     assert [hit.pop("created") for hit in hits] == [7, 8, 9]
     expected = {name: said for name, said in json.loads(CHAT).items() if name not in ("id", "created")}
     assert hits == [expected] * 3
+
+
+def test_what_a_cache_beyond_had_is_as_old_here_and_is_kept_no_longer_than_there() -> None:
+    def stored(*headers: tuple[bytes, bytes]) -> Entry | None:
+        where = {"now": 100.0, "ttl_s": 60.0, "endpoint": "fra", "pop": "FRA"}
+        return policy.entry_of(call("openai_chat", ASKED), 200, headers, CHAT, beyond=upstream.read(headers), **where)
+
+    old = stored((b"Age", b"20"), (b"Cache-Status", b"pop; hit; ttl=30"))
+    assert old is not None and (old.stored_at, old.expires_at) == (80.0, 130.0)
+    assert stored((b"age", b"60")) is None  # it has ended already
+    assert stored((b"cache-status", b"pop; hit; ttl=-1")) is None
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 429, 500])

@@ -1,4 +1,4 @@
-"""The exact cache's key: the same for the same question, another for any other. Its literals are format version 1."""
+"""The exact cache's key: the same for the same question, another for any other. Its literals are format version 2."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ PARTS: dict[str, Any] = {
 }
 # Stored entries are found by these. If one changes, VERSION must, and a changelog line must say so.
 GOLDEN = [
-    ({}, "81cbd5a0ba90e8f1d0b714d44bc11f95"),
-    ({"credential": ""}, "49b690984af3bdb38a87001460518ccc"),
-    ({"headers": []}, "4f8f31990387a8c9cfd4247aca85c058"),
-    ({"body": {}}, "cd5af76ba0862c461726c89e2a5612cf"),
-    ({"body": {"n": 1, "stop": None, "seed": 2**53, "x": [True, 1e-7, "\ud800"]}}, "eb7a2396a37ed1609421f487245b49a3"),
-    ({"family": "anthropic_messages/direct", "path": "/v1/messages"}, "c8a0319d898f9a10cf239134e37181f0"),
+    ({}, "92f20239dca3faf2d7f73aacbb59a1ee"),
+    ({"credential": ""}, "61b7856cc2566af0c39ff9b643c6db13"),
+    ({"headers": []}, "e1b6b29cad0cb96ed12b284ba00a1465"),
+    ({"body": {}}, "e669161b71c120f1071bbc7a78f2e845"),
+    ({"body": {"n": 1, "stop": None, "seed": 2**53, "x": [True, 1e-7, "\ud800"]}}, "a96c7219e910972f12f5fd9598a19dbb"),
+    ({"body": {"x" * 65: ["y" * 64, "y" * 65, "\ud800" * 70]}}, "994e4cb16d43d2d5cd72ee5d61b22b06"),
+    ({"family": "anthropic_messages/direct", "path": "/v1/messages"}, "9409902cbe3bb1ed2511b6482dc647df"),
 ]
 HEADERS = st.lists(
     st.tuples(st.from_regex(r"x-[a-z]{1,6}", fullmatch=True), st.text("abc1=,; ", max_size=8)), max_size=4
 )
+TEXTS = st.text() | st.text("ab", min_size=63, max_size=67)  # long strings are told another way
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
 BODIES = st.dictionaries(st.text().filter(lambda name: name not in BODY_LEFT_OUT), VALUES, max_size=4)
@@ -54,8 +56,13 @@ def _canonical(value: Any) -> str:
 
 @pytest.mark.parametrize(("changed", "golden"), GOLDEN)
 def test_keys_stay_what_they_were(changed: dict[str, Any], golden: str) -> None:
-    assert VERSION == 1
+    assert VERSION == 2
     assert key(**changed) == golden
+
+
+def test_keys_are_the_same_without_the_json_module_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("json.encoder.c_make_encoder", None)
+    assert [key(**changed) for changed, _ in GOLDEN] == [golden for _, golden in GOLDEN]
 
 
 def test_the_digest_of_a_credential_stays_what_it_was() -> None:
@@ -102,6 +109,19 @@ def test_the_order_of_headers_does_not_matter(headers: list[tuple[str, str]], da
 def test_another_body_is_another_key(one: dict[str, Any], other: dict[str, Any]) -> None:
     assume(_canonical(one) != _canonical(other))
     assert key(body=one) != key(body=other)
+
+
+@given(text=st.text("a#6", min_size=140, max_size=300), cuts=st.tuples(st.integers(0, 300), st.integers(0, 300)))
+def test_where_a_long_text_ends_and_the_next_begins_counts(text: str, cuts: tuple[int, int]) -> None:
+    parts = [(text[: min(cut, len(text))], text[cut:]) for cut in cuts]
+    assume(parts[0] != parts[1])
+    assert key(body={"x": parts[0]}) != key(body={"x": parts[1]})
+
+
+@pytest.mark.parametrize("other", ["#65", "x" * 64 + "y", "x" * 66, "X" * 65, ["#65"]])
+def test_a_long_text_is_told_from_what_is_like_it(other: Any) -> None:
+    assert key(body={"a": "x" * 65, "b": "#65"}) != key(body={"a": other, "b": "#65"})
+    assert key(body={"x" * 65: 1}) != key(body={"#65": 1})
 
 
 @given(body=BODIES, name=st.text(), value=VALUES)

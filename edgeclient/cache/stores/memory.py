@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-
-from cachetools import LRUCache
+from collections import OrderedDict
 
 from ...values import Entry
 
@@ -12,14 +11,15 @@ _JITTER_S = 1.0  # two threads may tell the time in the wrong order; a clock tha
 
 
 class MemoryStore:
-    """A `Store` on cachetools' LRU cache. The caller tells the time; an entry past its own goes when it is asked for."""
+    """A `Store` on an ordered dict. The caller tells the time; an entry past its own goes when it is asked for."""
 
     waits = False
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._entries = self._empty()
+        self._entries: OrderedDict[str, Entry] = OrderedDict()  # the least recently used first
+        self._bytes = 0  # the sum of their sizes
         self._latest = 0.0  # the time that was told last
 
     def load(self, key: str, now: float) -> Entry | None:
@@ -30,8 +30,10 @@ class MemoryStore:
             entry = self._entries.get(key)
             if entry is not None and not entry.stored_at <= now < entry.kept_until:
                 if entry.kept_until <= now:
-                    del self._entries[key]
+                    self._drop(key)
                 return None
+            if entry is not None:
+                self._entries.move_to_end(key)
             return entry
 
     async def load_async(self, key: str, now: float) -> Entry | None:
@@ -42,23 +44,26 @@ class MemoryStore:
             if now < self._latest:
                 self._set_back(now)
             self._latest = now
+            self._drop(entry.key)
             if entry.size > self._max_bytes:
-                self._entries.pop(entry.key, None)
                 return False
             self._entries[entry.key] = entry
+            self._bytes += entry.size
+            while self._bytes > self._max_bytes:
+                self._bytes -= self._entries.popitem(last=False)[1].size
             return True
 
     def delete(self, key: str) -> None:
         with self._lock:
-            self._entries.pop(key, None)
+            self._drop(key)
 
     def clear(self) -> None:
         with self._lock:
-            self._entries = self._empty()
+            self._entries, self._bytes = OrderedDict(), 0
 
     def usage(self) -> tuple[int, int]:
         with self._lock:
-            return len(self._entries), int(self._entries.currsize)
+            return len(self._entries), self._bytes
 
     def close(self) -> None:
         self.clear()
@@ -66,13 +71,15 @@ class MemoryStore:
     def after_fork(self) -> None:
         """In a forked child: a lock that was held at the fork is never released, and what it guarded may be half-written."""
         if self._lock.locked():
-            self._lock, self._entries = threading.Lock(), self._empty()
+            self._lock, self._entries, self._bytes = threading.Lock(), OrderedDict(), 0
 
     def _set_back(self, now: float) -> None:
         """When the clock went back: forget what is of the future now. It would come to life when its time comes again."""
         if now < self._latest - _JITTER_S:
             for key in [key for key, entry in self._entries.items() if entry.stored_at > now]:
-                del self._entries[key]
+                self._drop(key)
 
-    def _empty(self) -> LRUCache[str, Entry]:
-        return LRUCache(self._max_bytes, getsizeof=lambda entry: entry.size)
+    def _drop(self, key: str) -> None:
+        gone = self._entries.pop(key, None)
+        if gone is not None:
+            self._bytes -= gone.size

@@ -1,8 +1,9 @@
 """An entry as bytes, to be kept outside this process, and back. Pure, and nothing in it is ever run: JSON and a body.
 
 Schema 1:  b"ec", the schema as one byte, a digest of 8 bytes over the key and all that follows, the length of the head
-(4 bytes, the highest first), the head, the answer's body. The head is a JSON list: [has_usage, [[name, value], ...], size,
-stored_at, expires_at, id, endpoint, pop]. The key is in the digest and not in the bytes: under another key they are damaged.
+(4 bytes, the highest first), the head, the answer's body. The head is a JSON list: [has_usage, headers (one or none:
+["request-id", value]), size, stored_at, expires_at, id, endpoint, pop]. The key is in the digest and not in the bytes: under
+another key they are damaged.
 Schema 2:  the head has one more item, stale_s. Written only for entries that have it: older versions read all others.
 """
 
@@ -43,7 +44,7 @@ class Newer(Exception):
 
 def encode(entry: Entry) -> bytes:
     """The entry as bytes of the lowest schema that holds all of it."""
-    headers = [(name.decode("latin-1"), said.decode("latin-1")) for name, said in entry.headers]
+    headers = [("request-id", entry.request_id.decode("latin-1"))] if entry.request_id else []
     said = [
         entry.has_usage,
         headers,
@@ -88,13 +89,13 @@ def _read(key: str, schema: int, rest: bytes) -> Entry:
         key=key,
         body=rest[end:],
         has_usage=bool(has_usage),
-        headers=tuple([(name.encode("latin-1"), said.encode("latin-1")) for name, said in headers]),
         size=int(size),
         stored_at=float(stored_at),
         expires_at=float(expires_at),
         id=id_,
         endpoint=endpoint,
         pop=pop,
+        request_id=next((value for _, value in headers), "").encode("latin-1"),
         stale_s=float(stale_s),
     )
 

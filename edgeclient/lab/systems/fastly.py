@@ -42,6 +42,7 @@ class Fastly(Emulator):
 class FastlyCompute(Emulator):
     """A service of the user's that asks for a key, and passes everything on."""
 
+    knows = frozenset({"cache-control"})
     pop = "FRA"
     failures = {  # noqa: RUF012
         "auth": (401, {"error": {"message": "no", "type": "authentication_error"}}, ()),

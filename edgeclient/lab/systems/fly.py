@@ -12,7 +12,7 @@ _REGIONS = re.compile(r"[a-z]{2,4}(,[a-z]{2,4})*")
 class Fly(Emulator):
     """Strict: region codes in the headers that choose one, never both headers; a key of the app's own."""
 
-    knows = frozenset({"fly-prefer-region", "fly-force-region"})
+    knows = frozenset({"fly-prefer-region", "fly-force-region", "cache-control"})
     pop = "fra"
     failures = {  # noqa: RUF012
         "auth": (401, {"error": {"message": "no", "type": "authentication_error"}}, ()),

@@ -15,7 +15,7 @@ _PAGE = (
 class LambdaEdge(Emulator):
     """Strict: with OAC a digest of the very body, and no key in `authorization`, which CloudFront writes anew."""
 
-    knows = frozenset({"x-amz-content-sha256"})
+    knows = frozenset({"x-amz-content-sha256", "cache-control"})
     pop = "FRA"
     failures = {  # noqa: RUF012
         "auth": (401, {"error": {"message": "no"}}, (("x-cache", "LambdaGeneratedResponse from cloudfront"),)),

@@ -16,7 +16,12 @@ def _error(status: int, message: str, *headers: tuple[str, str]) -> tuple[int, d
 class OpenRouter(Compatible):
     """Strict: names are `vendor/model`, and of Claude's with a dot."""
 
-    knows = frozenset({"http-referer", "x-openrouter-title", "x-title", "x-openrouter-categories"})
+    knows = frozenset(
+        {
+            "http-referer", "x-openrouter-title", "x-title", "x-openrouter-categories", "x-openrouter-cache",
+            "x-openrouter-cache-ttl", "x-openrouter-cache-clear",
+        }
+    )  # fmt: skip
     paths = below("/api/v1", *OPENAI, "/messages")
     models = re.compile(r"(?!anthropic/claude-[a-z]+-\d+-\d)[\w.-]+/[\w.-]+(:[a-z]+)?")
     probes = {"/api/v1/models": b'{"data":[]}'}  # noqa: RUF012

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...values import Failure
-from ..shaping import when_fresh
+from ..caching import CacheWords
 from ..systems import Signal, System, either, listed_as, only_of, prefixed
 
 _REST = "https://api.cloudflare.com/client/v4/accounts/{account}/ai"
@@ -49,7 +49,9 @@ SYSTEM = System(
         ("cf-aig-gateway-id", "{gateway}"),
         ("cf-aig-max-attempts", "{attempts}"),  # else our attempts and its own multiply
     ),
-    rules=(when_fresh("cf-aig-skip-cache", "true"),),
+    cache_words=CacheWords(
+        refresh={"cf-aig-skip-cache": "true"}, source="developers.cloudflare.com/ai-gateway/features/caching"
+    ),
     naming=_naming,
     signals=(
         Signal(Failure.THROTTLED, (429,), "developers.cloudflare.com/ai-gateway/reference/limits"),

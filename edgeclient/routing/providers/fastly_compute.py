@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...values import Failure
+from ..caching import HTTP
 from ..systems import CAPABILITIES, Signal, System
 
 SYSTEM = System(
@@ -18,6 +19,7 @@ SYSTEM = System(
             "fastly.com/documentation/reference/compute/errors (a sandbox that ran into a limit)",
         ),
     ),
+    cache_words=HTTP,
     speaks=CAPABILITIES,  # what the service passes on
     sources=(
         "fastly.com/documentation/reference/compute/errors",

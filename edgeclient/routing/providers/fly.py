@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..caching import HTTP
 from ..systems import CAPABILITIES, System
 
 _ROUTING = "fly.io/docs/networking/dynamic-request-routing"
@@ -28,6 +29,7 @@ SYSTEM = System(
         "largest": "bytes of a request: 1000000 for an app that answers with fly-replay",
     },
     defaults={"pin": "off"},
+    cache_words=HTTP,
     speaks=CAPABILITIES,  # what the app passes on
     sources=(
         f"{_ROUTING} (the headers; requests over 1 MB cannot be replayed)",

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 
 from ...values import Failure
+from ..caching import HTTP
 from ..systems import CAPABILITIES, Signal, System
 
 _GUIDE = "docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/"
@@ -58,6 +59,7 @@ SYSTEM = System(
             header=("x-cache", r"(Error|Lambda\w+Error) from cloudfront"),
         ),
     ),
+    cache_words=HTTP,
     speaks=CAPABILITIES,  # what the function passes on
     sources=(
         f"{_GUIDE}lambda-at-edge-function-restrictions.html (40 KB and 1 MB of a body)",

@@ -8,9 +8,11 @@ from typing import Any
 
 from ...errors import SettingsError
 from ...values import Failure
+from ..caching import CacheWords
 from ..systems import Signal, System, either, listed_as, prefixed
 
 _ERRORS = "openrouter.ai/docs/api/errors"
+_CACHE = "openrouter.ai/docs/guides/features/response-caching"
 _HOSTS = {"global": "https://openrouter.ai", "eu": "https://eu.openrouter.ai"}
 _VERSION = re.compile(r"(claude-[a-z]+-\d+)-(\d{1,2})")
 
@@ -43,6 +45,11 @@ SYSTEM = System(
     },
     defaults={"region": "global"},
     headers=(("HTTP-Referer", "{referer}"), ("X-OpenRouter-Title", "{title}")),
+    cache_words=CacheWords(
+        refresh={"X-OpenRouter-Cache-Clear": "true"},
+        bypass={"X-OpenRouter-Cache": "false"},
+        source=_CACHE,
+    ),
     naming=either(listed_as("openrouter"), _dotted, prefixed),
     signals=(
         Signal(Failure.QUOTA, (402,), _ERRORS),
@@ -62,6 +69,7 @@ SYSTEM = System(
         "openrouter.ai/docs/api/api-reference/anthropic-messages/create-a-message",
         "openrouter.ai/docs/client-sdks/typescript/models/operations/createembeddingsrequest",
         "openrouter.ai/docs/app-attribution",
+        _CACHE,
         _ERRORS,
     ),
 )

@@ -6,7 +6,7 @@ Other products have that name too (Future AGI's gateway has headers of the same 
 from __future__ import annotations
 
 from ...values import Failure
-from ..shaping import when_fresh
+from ..caching import CacheWords
 from ..systems import Asked, Signal, System, only_of
 
 _DOCS = "prism.ssimplifi.com/docs"
@@ -38,7 +38,8 @@ SYSTEM = System(
         ("X-Prism-Tags", "{tags}"),
         ("X-Prism-Session", "{session}"),
     ),
-    rules=(_this_model, when_fresh("X-Prism-Cache", "off")),
+    rules=(_this_model,),
+    cache_words=CacheWords(refresh={"X-Prism-Cache": "off"}, source=_DOCS),
     naming=only_of("openai", "anthropic", "google"),
     signals=(
         Signal(
