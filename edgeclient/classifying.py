@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .cache import controls
-from .cache.key import credential_digest, exact_key
-from .cache.policy import object_of
+from .cache.key import SHARED, credential_digest, exact_key
+from .cache.policy import is_shared, namespace_of, object_of
 from .dialects import dialect_of
 from .dialects.texts import TEXTS
 from .policies import Policies
@@ -29,14 +29,14 @@ def classify(request: Request, edge: Policies) -> Call:
     model, streamed = str(body.get("model", "")), body.get("stream") is True
     live = streamed if request.live is None else request.live
     route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
-    said = _said(request, edge) if says else UNSAID
+    said = _said(request, edge) if says or edge.around is not None else UNSAID
     first_model = ""
     family: str | None = ""
     if edge.settings.cascade and own and not live and not streamed and way is None:
         first_model, family = _cascaded(model, dialect, body, edge)
     key = ""
     if edge.store is not None and family is not None and (said.store or said.lookup):
-        key = _key(request, f"{dialect.name}/{route.value}{family}", body)
+        key = _key(request, f"{dialect.name}/{route.value}{family}", body, said, edge)
     return Call(
         sdk=sdk,
         method=request.method,
@@ -77,7 +77,7 @@ def _passed_on(request: Request, body: Json | None, asked_model: str, edge: Poli
         path=request.path,
         model=str(body["model"]) if body is not None and asked_model else "",
         live=True if request.live is None else request.live,
-        controls=_said(request, edge, cacheable=False) if says else UNSAID,
+        controls=_said(request, edge, cacheable=False) if says or edge.around is not None else UNSAID,
         keeps_origin=not _is_own(request, edge),
         retry=retry,
         provider=request.sdk if request.default_origin else "",
@@ -85,11 +85,15 @@ def _passed_on(request: Request, body: Json | None, asked_model: str, edge: Poli
     )
 
 
-def _key(request: Request, family: str, body: Json) -> str:
+def _key(request: Request, family: str, body: Json, said: Controls, edge: Policies) -> str:
     """The exact cache's key; "" where nobody can tell callers apart."""
     digest = credential_digest(request.headers)
     if not digest:
         return ""
+    cache = edge.settings.cache
+    namespace = namespace_of(said, cache)
+    if cache.shared and is_shared(namespace, cache):
+        digest = SHARED
     return exact_key(
         credential=digest,
         method=request.method,
@@ -99,6 +103,7 @@ def _key(request: Request, family: str, body: Json) -> str:
         family=family,
         headers=request.headers,
         body=body,
+        scope=(namespace, said.named) if said.named else (namespace,) if namespace else (),
     )
 
 
@@ -112,7 +117,10 @@ def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple
 
 def _said(request: Request, edge: Policies, *, cacheable: bool = True) -> Controls:
     """What the caller says about caching. Where this cache is off, or never has the answer, those behind it are meant."""
-    said = controls.read(request.headers)
+    said = controls.read(request.headers, lambda name, why: edge.telemetry.mishap(name, ValueError(why)))
+    around = edge.around.get(UNSAID) if edge.around is not None else UNSAID
+    if around is not UNSAID:
+        said = controls.within(said, around)
     return said if edge.store is not None and cacheable else Controls(said.store, said.lookup, said.max_age_s)
 
 
@@ -141,8 +149,10 @@ def _words(request: Request, edge: Policies) -> tuple[int, bool, bool, Route | N
             idempotent = True
         elif name == "cache-control":
             says = True
-        elif name == "edge-route":
-            way = _route(value, edge)
+        elif name.startswith("edge-"):
+            if name == "edge-route":
+                way = _route(value, edge)
+            says = says or name.startswith(controls.OWN)
     return retry, idempotent, says, way
 
 

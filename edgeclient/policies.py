@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from .pops.wake import Wake
 from .routing import routes
 from .routing.knowledge import Knowledge
 from .telemetry.events import Telemetry
-from .values import Endpoint
+from .values import Controls, Endpoint
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -39,6 +40,7 @@ class Policies:
     hedging: Hedging | None = None  # None: no call is hedged
     memory: Memory | None = None  # None: nothing is kept between processes
     wake: Wake = field(default_factory=Wake)
+    around: ContextVar[Controls] | None = None  # what a block says about caching; None: there was no such block yet
     candidates: routes.Candidates = field(init=False)
     models: Knowledge = field(init=False)
     routes: routes.Rules = field(init=False)

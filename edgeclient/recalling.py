@@ -122,10 +122,11 @@ def _entry(
         reply.headers,
         body,
         now=now,
-        ttl_s=said.ttl_s,
+        ttl_s=policy.ttl_s(call, said),
         stale_s=policy.kept_stale_s(call.controls, said.stale_if_error_s),
         endpoint=endpoint.name,
         pop=pop,
+        namespace=policy.namespace_of(call.controls, said),
         beyond=upstream.of(reply),
     )
 

@@ -123,6 +123,9 @@ class Cache:
     `file_bytes`: of the SQLite file, whose oldest answers go first.
     `encryption`: the key that seals what is kept in a file or on a server: 32 bytes, "env:NAME" (a variable that holds them
     in base64 or hexadecimal), a function that returns them, or a list of such, newest first: the first one seals, all unseal.
+    `ttl`: seconds for some models, by name or pattern ("gpt-*"); `ttl_s` is for all others. `namespace`: where answers are
+    kept, apart from those of other namespaces, unless a call says another one. `shared`: `True`, or the namespaces whose
+    answers all callers share, whatever their credentials: say it only where every caller may read every answer.
     """
 
     mode: Literal["off", "exact", "semantic"] = "off"
@@ -133,6 +136,9 @@ class Cache:
     budget_s: float | None = Field(default=None, gt=0, le=60)
     file_bytes: int = Field(default=2**30, ge=2**20)
     encryption: Encryption | None = Field(default=None, repr=False)
+    ttl: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
+    namespace: str = ""
+    shared: Annotated[bool, Field(strict=True)] | tuple[Annotated[str, Field(min_length=1)], ...] = False
 
 
 @_explained

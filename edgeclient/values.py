@@ -119,6 +119,10 @@ class Controls:
     max_age_s: float | None = None
     only_if_cached: bool = False
     stale_if_error_s: float | None = None  # None: as the settings say
+    named: str = ""  # what the caller calls the question, in place of its body
+    namespace: str = ""  # "": as the settings say
+    ttl_s: float | None = None  # how long the answer is fresh; None: as the settings say
+    tags: tuple[str, ...] = ()  # by which the answer can be made invalid
 
 
 UNSAID = Controls()
@@ -317,6 +321,10 @@ class Entry:
     endpoint: str = ""
     pop: str = ""
     stale_s: float = 0.0  # how long it is kept after its end, for calls that nobody else answers
+    model: str = ""  # that was asked; "" when that is not known
+    namespace: str = ""
+    named: str = ""  # what the caller called the question; "": nothing
+    tags: tuple[str, ...] = ()
     bare: bool = field(default=False, compare=False)  # `body` is without what is new with each answer
 
     @property

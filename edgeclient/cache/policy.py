@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from fnmatch import fnmatchcase
+from sys import intern
+from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
 from ..values import Call, Controls, Entry, Json, RawHeaders
 from .upstream import SILENT, Upstream
+
+if TYPE_CHECKING:
+    from ..settings import Cache
 
 _compact = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -19,7 +25,7 @@ _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would 
 
 def entry_of(
     call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, stale_s: float = 0.0,
-    endpoint: str, pop: str, beyond: Upstream = SILENT,
+    endpoint: str, pop: str, namespace: str = "", beyond: Upstream = SILENT,
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
@@ -49,7 +55,35 @@ def entry_of(
         endpoint=endpoint,
         pop=pop,
         stale_s=stale_s,
+        model=intern(call.model),  # thousands of entries have the same few
+        namespace=intern(namespace),
+        named=call.controls.named,
+        tags=call.controls.tags,
     )
+
+
+def ttl_s(call: Call, said: Cache) -> float:
+    """How long the answer of this call is fresh: as the call says, else the settings for its model, else for all.
+
+    Names come before patterns (`"gpt-*"`, as in file names), and patterns in their order.
+    """
+    if call.controls.ttl_s is not None:
+        return call.controls.ttl_s
+    if not said.ttl:
+        return said.ttl_s
+    if call.model in said.ttl:
+        return said.ttl[call.model]
+    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(call.model, pattern)), said.ttl_s)
+
+
+def namespace_of(said: Controls, cache: Cache) -> str:
+    """Where a call's answer is kept, and looked for."""
+    return said.namespace or cache.namespace
+
+
+def is_shared(namespace: str, cache: Cache) -> bool:
+    """True where all callers share their answers."""
+    return cache.shared if isinstance(cache.shared, bool) else namespace in cache.shared
 
 
 def stale_s(said: Controls, set_s: float) -> float:

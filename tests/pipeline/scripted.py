@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from edgeclient.cache.flights import Flight, Flights
+from edgeclient.cache.marks import Subject
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.policies import Policies
@@ -172,6 +173,15 @@ class BrokenStore:
 
     def delete(self, key: str) -> None:
         raise OSError("delete is broken")
+
+    def invalidate(self, subject: Subject, at: float) -> None:
+        raise OSError("invalidate is broken")
+
+    def gone(self, entry: Entry) -> bool:
+        raise OSError("gone is broken")
+
+    async def gone_async(self, entry: Entry) -> bool:
+        raise OSError("gone is broken")
 
     def clear(self) -> None:
         raise OSError("clear is broken")

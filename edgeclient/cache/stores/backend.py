@@ -36,7 +36,17 @@ class Backend(Protocol):
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
         """Delete these, save those, and sweep what is kept no longer."""
 
-    def clear(self) -> None: ...
+    def mark(self, added: Sequence[str], dropped: Sequence[str]) -> None:
+        """Add these texts to a set that all who share the store have, then take those out of it.
+
+        Who adds at the same time loses nothing. A store that may lose the set has to lose all of its entries with it.
+        """
+
+    def marks(self) -> list[str]:
+        """That set. Called by any thread, as `write` is."""
+
+    def clear(self) -> None:
+        """Forget all entries. What is in the set may stay: it means nothing to later ones."""
 
     def usage(self) -> tuple[int, int]: ...
 

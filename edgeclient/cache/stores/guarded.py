@@ -8,15 +8,17 @@ from __future__ import annotations
 import atexit
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ...errors import StoreError
 from ...values import Entry
+from ..marks import Subject
 from ..waiting import wait, wait_async
 from . import wire
 from .backend import Backend, Mishap, Record
 from .breaker import Breaker
+from .listening import NEWS, Listening
 from .reader import Question, Reader
 from .writer import Pending, Writer
 
@@ -33,8 +35,9 @@ class Form(Protocol):
 
 
 class Guarded:
-    """A `Store` made of a `Backend`. Never raises but in `clear`: what goes wrong is a miss or a drop, and counted.
+    """A `Store` made of a `Backend`. Never raises but in `clear` and `invalidate`: what goes wrong is a miss or a drop.
 
+    All of that is counted.
     Reading and writing have a breaker each: a full disk keeps nobody from the entries that are there.
     """
 
@@ -50,8 +53,9 @@ class Guarded:
         self._backend, self._budget_s, self._mishap, self._clock = backend, budget_s, mishap, clock
         self._form = form
         self.waits = not backend.quick
-        self._reader, self._writer = Reader(backend.load), Writer(self._write)
+        self._reader, self._writer = Reader(self._read), Writer(self._write)
         self._reads, self._writes = Breaker(), Breaker()
+        self._news = Listening(backend, self._reads, clock)
         self._latest = 0.0
         _all.add(self)
 
@@ -63,7 +67,7 @@ class Guarded:
             return known[0]
         try:
             if self._backend.quick:
-                return self._entry(key, self._backend.load((key,))[0], now)
+                return self._entry(key, self._read((key,))[0], now)
             question = self._reader.ask(key)
             wait(question, self._budget_s)
             return self._entry(key, self._answer(question), now)
@@ -90,8 +94,15 @@ class Guarded:
         self._look_at_clock(now)
         pending = self._writer.pending(key)
         if pending is not None:
-            return (_alive(pending[0], now),)
+            return (self._alive(pending[0], now),)
         return None if self._reads.allows(self._clock()) else (None,)
+
+    def _read(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What is kept under these keys, and the news before it, if it is time for them: without these it is a miss."""
+        self._news.hear(asked=NEWS in keys)
+        asked = [key for key in keys if key != NEWS]
+        found = iter(self._backend.load(asked) if asked else ())
+        return [None if key == NEWS else next(found) for key in keys]
 
     def _answer(self, question: Question) -> bytes | None:
         """What became of a question; an answer that came is taken, even when its waiter woke up late."""
@@ -107,7 +118,7 @@ class Guarded:
         if data is None:
             return None
         try:
-            return _alive(self._form.decode(key, data), now)
+            return self._alive(self._form.decode(key, data), now)
         except wire.Newer as error:
             self._mishap("cache entry of a newer version", error)
         except wire.Unreadable as error:
@@ -120,6 +131,49 @@ class Guarded:
     def _not_loaded(self, error: Exception) -> None:
         self._reads.failed(self._clock())
         self._mishap("cache load timeout" if isinstance(error, TimeoutError) else "cache load", error)
+
+    def _alive(self, entry: Entry | None, now: float) -> Entry | None:
+        alive = entry is not None and entry.stored_at <= now < entry.kept_until and not self._news.gone(entry)
+        return entry if alive else None
+
+    # -- what was made invalid
+
+    def invalidate(self, subject: Subject, at: float) -> None:
+        try:
+            self._news.invalidate(subject, at)
+        except Exception as error:
+            raise StoreError(f"what was made invalid here may not be so for others: {error!r}") from error
+
+    def gone(self, entry: Entry) -> bool:
+        question = self._asked_for_news()
+        if question is not None:
+            wait(question, self._budget_s)
+            self._have_news(question)
+        return self._news.gone(entry)
+
+    async def gone_async(self, entry: Entry) -> bool:
+        question = self._asked_for_news()
+        if question is not None:
+            await wait_async(question, self._budget_s)
+            self._have_news(question)
+        return self._news.gone(entry)
+
+    def _asked_for_news(self) -> Question | None:
+        try:
+            if not self._backend.quick:
+                return self._news.ask(self._reader)
+            self._news.hear()
+        except Exception as error:
+            self._mishap("cache news", error)
+        return None
+
+    def _have_news(self, question: Question) -> None:
+        error = self._news.answered(question)
+        if error is None:
+            self._reads.succeeded()
+        else:
+            self._reads.failed(self._clock())
+            self._mishap("cache news", error)
 
     # -- saving
 
@@ -189,6 +243,7 @@ class Guarded:
         self._writer.after_fork()
         self._reads.after_fork()
         self._writes.after_fork()
+        self._news.after_fork()
         self._backend.after_fork()
 
     def _look_at_clock(self, now: float) -> None:
@@ -207,7 +262,3 @@ def _at_exit() -> None:
     until = time.monotonic() + _FLUSH_S
     for guarded in list(_all):
         guarded.flush(max(0.0, until - time.monotonic()))
-
-
-def _alive(entry: Entry | None, now: float) -> Entry | None:
-    return entry if entry is not None and entry.stored_at <= now < entry.kept_until else None

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 
 from ...values import Entry
+from ..marks import Subject
 
 _JITTER_S = 1.0  # two threads may tell the time in the wrong order; a clock that was set goes further back
 
@@ -56,6 +57,17 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         with self._lock:
             self._drop(key)
+
+    def invalidate(self, subject: Subject, at: float) -> None:
+        with self._lock:
+            for key in [key for key, one in self._entries.items() if one.stored_at <= at and subject.fits(one)]:
+                self._drop(key)
+
+    def gone(self, entry: Entry) -> bool:
+        return False  # it would not be here
+
+    async def gone_async(self, entry: Entry) -> bool:
+        return False
 
     def clear(self) -> None:
         with self._lock:

@@ -3,7 +3,9 @@
 Keys are `edgeclient:1:GENERATION:KEY`, with the server's own expiry; the 1 is the version of these names. The generation
 is a word that stands under `edgeclient:1:generation`; a new word there makes all entries unreachable at once, and they expire
 by themselves. It is a random word, not a number: if the server evicts it, the next one is new, and nothing that was cleared
-comes back.
+comes back. What was made invalid is a set, `edgeclient:1:marks:GENERATION`. Where there is one the word under
+`edgeclient:1:generation` is followed by a `!`, which is no part of it: if the server evicts the set, that is seen, and a new
+generation begins.
 
 Its sync client serves tasks too, in the reader's thread: a lookup can be left at its deadline while the connection goes on
 being made, which takes several round trips where a budget has room for one.
@@ -23,6 +25,7 @@ from .backend import Record
 
 _PREFIX = "edgeclient:1:"
 _GENERATION = f"{_PREFIX}generation"
+_FLAG = b"!"
 _PIECE = 200  # entries that a scan asks for at once
 _LONGEST_S = 1.0  # for one step of the reader or the writer; a caller leaves at its budget
 
@@ -56,7 +59,8 @@ class RedisBackend:
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
         for _ in range(2):  # the second time when the entries were cleared since the last one
             generation = self._generation
-            self._generation, *found = self._get([_GENERATION, *(_name(generation, key) for key in keys)])
+            said, *found = self._get([_GENERATION, *(_name(generation, key) for key in keys)])
+            self._generation = _bare(said)
             if self._generation is None:
                 break
             if generation == self._generation:
@@ -65,19 +69,41 @@ class RedisBackend:
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
         client = self._connected()
-        generation = self._generation or self._begin(client)
+        generation = self._generation or _bare(self._begin(client))
         pipe = client.pipeline(transaction=False)
         for key in deleted:
             pipe.delete(_name(generation, key))
         for record in saved:
             pipe.set(_name(generation, record.key), record.data, px=max(1, int(record.ttl_s * 1e3)))
         pipe.get(_GENERATION)
-        self._generation = pipe.execute()[-1]
+        self._generation = _bare(pipe.execute()[-1])
+
+    def mark(self, added: Sequence[str], dropped: Sequence[str]) -> None:
+        client = self._connected()
+        said = client.get(_GENERATION) or self._begin(client)
+        name = _marks(said)
+        client.sadd(name, *added)
+        if dropped:
+            client.srem(name, *dropped)
+        if not said.endswith(_FLAG) and client.append(_GENERATION, _FLAG) == len(_FLAG):
+            self.clear()  # the word was evicted just now
+
+    def marks(self) -> list[str]:
+        client = self._connected()
+        said = client.get(_GENERATION)
+        if said is None or not said.endswith(_FLAG):
+            return []
+        found = [what.decode("utf-8", "replace") for what in client.smembers(_marks(said))]
+        if not found:
+            self.clear()  # the set was evicted, and nobody knows what is valid
+        return found
 
     def clear(self) -> None:
-        word = _word()
-        self._connected().set(_GENERATION, word)
+        word, client = _word(), self._connected()
+        said = client.getset(_GENERATION, word)
         self._generation = word
+        if said is not None and said.endswith(_FLAG):
+            client.delete(_marks(said))
 
     def usage(self) -> tuple[int, int]:
         """Unknown: only a scan of all keys would tell."""
@@ -86,7 +112,7 @@ class RedisBackend:
     def scan(self) -> Iterator[tuple[str, bytes]]:
         """All entries that can be found now; those that were cleared, and wait for their expiry, are none."""
         client = self._connected()
-        begin = _name(client.get(_GENERATION), "")
+        begin = _name(_bare(client.get(_GENERATION)), "")
         names = (name for name in client.scan_iter(match=f"{begin}*", count=_PIECE))
         while piece := list(islice(names, _PIECE)):
             pipe = client.pipeline(transaction=False)
@@ -122,7 +148,7 @@ class RedisBackend:
         return found
 
     def _begin(self, client: Any) -> bytes:
-        """The generation of a server that has none yet, or whose generation we do not know."""
+        """The generation of a server that has none yet, or whose generation we do not know; with its flag."""
         pipe = client.pipeline(transaction=False)
         pipe.set(_GENERATION, _word(), nx=True)
         pipe.get(_GENERATION)
@@ -167,6 +193,15 @@ def _untyped(module: str) -> Any:
 
 def _name(generation: bytes | None, key: str) -> str:
     return f"{_PREFIX}{(generation or b'').decode('latin-1')}:{key}"
+
+
+def _bare(said: bytes | None) -> bytes | None:
+    """The generation's word without what follows it."""
+    return None if said is None else said.rstrip(_FLAG)
+
+
+def _marks(said: bytes) -> str:
+    return f"{_PREFIX}marks:{said.rstrip(_FLAG).decode('latin-1')}"
 
 
 def _word() -> bytes:
