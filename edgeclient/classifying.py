@@ -5,7 +5,7 @@ from __future__ import annotations
 from .cache import controls
 from .cache.key import SHARED, credential_digest, exact_key
 from .cache.policy import is_shared, namespace_of, object_of
-from .dialects import dialect_of
+from .dialects import arrays, dialect_of
 from .dialects.texts import TEXTS
 from .policies import Policies
 from .routing import cascade
@@ -34,9 +34,10 @@ def classify(request: Request, edge: Policies) -> Call:
     family: str | None = ""
     if edge.settings.cascade and own and not live and not streamed and way is None:
         first_model, family = _cascaded(model, dialect, body, edge)
-    key = ""
+    key: str = ""
+    parts: tuple[str, ...] = ()
     if edge.store is not None and family is not None and (said.store or said.lookup):
-        key = _key(request, f"{dialect.name}/{route.value}{family}", body, said, edge)
+        key, parts = _keys(request, dialect, f"{route.value}{family}", body, said, edge, live)
     return Call(
         sdk=sdk,
         method=request.method,
@@ -51,6 +52,7 @@ def classify(request: Request, edge: Policies) -> Call:
         streamed=streamed,
         live=live,
         key=key,
+        parts=parts,
         controls=said,
         idempotent=idempotent or key != "",
         keeps_origin=not own or route is Route.DIRECT,
@@ -83,6 +85,19 @@ def _passed_on(request: Request, body: Json | None, asked_model: str, edge: Poli
         provider=request.sdk if request.default_origin else "",
         asked_model=asked_model,
     )
+
+
+def _keys(
+    request: Request, dialect: Dialect, way: str, body: Json, said: Controls, edge: Policies, live: bool
+) -> tuple[str, tuple[str, ...]]:
+    """The key of a call and, where it asks several things at once, those of each; a list of one asks what that one does."""
+    family, several = f"{dialect.name}/{way}", arrays.inputs(dialect, body)
+    if len(several) == 1:
+        body = arrays.asking(body, several[0])
+    key = _key(request, family, body, said, edge)
+    if not key or len(several) < 2 or live or said.named:
+        return key, ()
+    return key, tuple([_key(request, family, arrays.asking(body, one), said, edge) for one in several])
 
 
 def _key(request: Request, family: str, body: Json, said: Controls, edge: Policies) -> str:

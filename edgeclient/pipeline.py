@@ -13,9 +13,10 @@ from .attempts import Budget, Trace
 from .cache.flights import Flight
 from .cascading import ask_first
 from .errors import RouteError
+from .parting import respond_in_parts
 from .policies import Policies
 from .pops.identity import pop_of
-from .recalling import keep, not_cached, recall, recall_alike, recall_stale, tee_of
+from .recalling import keep, keep_parts, not_cached, recall, recall_alike, recall_stale, tee_of
 from .reporting import notes_of, report_error
 from .routing import cascade
 from .routing.knowledge import news_of
@@ -35,6 +36,8 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
         state = edge.models.state(call.model, call.provider, rt.wall())
         if state.is_news:
             _mind_end(call, state, edge, rt, began)  # 2 a model that ends
+    if call.parts:
+        return await respond_in_parts(call, edge, rt, began, _fetch)
     reply = await recall(call, edge, rt, began)  # 3 exact cache
     if reply is not None:
         return reply
@@ -112,7 +115,9 @@ async def _told(
     if reply.body is not None:
         if call.method == "GET" and call.provider and reply.status == 200 and _lists_models(call.path):
             edge.models.learn(call.provider, reply.body)
-        stored = await keep(call, edge, rt, reply, reply.body, trace.endpoint, code)  # 8 keep
+        stored = await (keep_parts if call.parts else keep)(
+            call, edge, rt, reply, reply.body, trace.endpoint, code
+        )  # 8 keep
     elif reply.native is not None and call.dialect is not None:
         reply.tee = tee_of(call, edge, rt, reply, trace.endpoint, code)  # or watch
     reply.notes = notes_of(call, edge, trace, rt, began, reply, code, stored)  # 9 notes

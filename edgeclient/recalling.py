@@ -6,10 +6,12 @@ Whatever fails here is a miss, or an answer that is not kept: counted, logged on
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from .attempts import Trace
 from .cache import policy, upstream
 from .cache.tee import Tee
+from .dialects import arrays
 from .noting import Notes
 from .policies import Policies
 from .reporting import notes_of
@@ -60,6 +62,24 @@ def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply
         return None
 
 
+async def recall_parts(call: Call, edge: Policies, rt: Runtime) -> dict[str, Entry]:
+    """The entries that answer parts of a call, by their keys."""
+    if edge.store is None or not call.controls.lookup:
+        return {}
+    try:
+        keys = list(dict.fromkeys(call.parts))
+        found = await rt.load_many(edge.store, keys)
+        return {entry.key: entry for entry in found if entry is not None and policy.usable(entry, call, rt.wall())}
+    except Exception as error:
+        edge.telemetry.mishap("cache load", error)
+        return {}
+
+
+def given(call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float) -> Reply:
+    """The answer of an entry that is known to fit."""
+    return _hit(call, entry, edge, rt, began, collapsed=False)
+
+
 def _hit(
     call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, collapsed: bool, trace: Trace | None = None
 ) -> Reply:
@@ -107,6 +127,26 @@ async def keep(
     try:
         entry = _entry(call, edge, reply, body, endpoint, pop, rt.wall())
         return entry is not None and await rt.save(edge.store, entry)
+    except Exception as error:
+        edge.telemetry.mishap("cache save", error)
+        return False
+
+
+async def keep_parts(
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str
+) -> bool:
+    """The same for the answer of each part; none is stored where the answer does not have exactly these, in their order."""
+    if edge.store is None or call.dialect is None or not call.controls.store or reply.status != 200:
+        return False
+    try:
+        asked, answer = arrays.inputs(call.dialect, call.body), policy.object_of(body)
+        parts = arrays.apart(answer, asked) if answer is not None else None
+        stored = parts is not None
+        for key, one, part in zip(call.parts, asked, parts or (), strict=parts is not None):
+            own = replace(call, key=key, body=arrays.asking(call.body, one), parts=())
+            entry = _entry(own, edge, reply, policy.dumps(part), endpoint, pop, rt.wall())
+            stored = entry is not None and await rt.save(edge.store, entry) and stored
+        return stored
     except Exception as error:
         edge.telemetry.mishap("cache save", error)
         return False

@@ -42,6 +42,7 @@ def notes_of(
         upstream_cache=beyond.said,
         upstream_age_s=beyond.age_s,
         key=call.key,
+        known=call.known,
         rtt_ms=None if rtt_s is None else rtt_s * 1e3,
         took_ms=(rt.now() - began) * 1e3,
         stored=stored,

@@ -147,6 +147,8 @@ class Call:
     live: bool = False  # the body goes out unread
     key: str = ""  # of the exact cache; "" when this call is not cacheable
     controls: Controls = UNSAID
+    parts: tuple[str, ...] = ()  # of a call that asks several things at once: the key of each; `key` is of all of them
+    known: int = 0  # how many things more were asked, whose answers were known
     idempotent: bool = False  # may be sent twice without harm
     keeps_origin: bool = True  # it may always go to the client's own origin
     retry: int = 0  # which retry of the SDK this is; 0 is the first try

@@ -19,7 +19,7 @@ LAYERS: list[list[set[str]]] = [
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
     [{"policies"}],
-    [{"attempts", "cascading", "classifying", "pipeline", "recalling", "reporting"}],
+    [{"attempts", "cascading", "classifying", "parting", "pipeline", "recalling", "reporting"}],
     [{"runtime", "http"}],
     [{"edge"}],
     [{"default"}],
@@ -62,7 +62,7 @@ POLICIES = (
             "wake",
         )
     ]
-    + ["dialects", "routing", "policies", "classifying", "attempts", "recalling", "reporting", "pipeline"]
+    + ["dialects", "routing", "policies", "classifying", "attempts", "parting", "recalling", "reporting", "pipeline"]
 )
 # `uuid`, `secrets` and `datetime` hide a clock or a source of chance.
 IMPURE = {"time", "socket", "os", "asyncio", "subprocess", "uuid", "secrets", "ssl", "select", "datetime"}

@@ -42,7 +42,7 @@ def entry_of(
     lifetime_s = beyond.lifetime_s(ttl_s)
     if lifetime_s <= 0:
         return None
-    stored = _dumps(answer) if call.streamed else body
+    stored = dumps(answer) if call.streamed else body
     return Entry(
         key=call.key,
         body=stored,
@@ -143,17 +143,18 @@ def render(entry: Entry, call: Call, wall_s: float) -> bytes:
         return entry.body
     if not entry.bare:
         _lay_bare(entry, fresh)
-    return b"".join((_dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
+    return b"".join((dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
 
 
 def _lay_bare(entry: Entry, fresh: Json) -> None:
     """At its first hit an entry lets go of what is new with each answer. Two threads may both do it: they write the same."""
     kept = {name: member for name, member in json.loads(entry.body).items() if name not in fresh}
-    object.__setattr__(entry, "body", _dumps(kept))
+    object.__setattr__(entry, "body", dumps(kept))
     object.__setattr__(entry, "bare", True)
 
 
-def _dumps(value: Json) -> bytes:
+def dumps(value: Json) -> bytes:
+    """An answer as the JSON that is stored."""
     return _compact(value).encode()
 
 

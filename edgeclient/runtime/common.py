@@ -41,6 +41,9 @@ class DoorRuntime:
     async def load(self, store: Store, key: str) -> Entry | None:
         return store.load(key, self.wall())
 
+    async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
+        return store.load_many(keys, self.wall())
+
     async def save(self, store: Store, entry: Entry) -> bool:
         return store.save(entry, self.wall())
 

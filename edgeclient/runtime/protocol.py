@@ -63,6 +63,9 @@ class Runtime(Protocol):
     async def load(self, store: Store, key: str) -> Entry | None:
         """Ask a store, in the way that fits: one that waits is awaited by tasks, and blocks a thread."""
 
+    async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
+        """The same for several keys at once."""
+
     async def save(self, store: Store, entry: Entry) -> bool:
         """Give a store an entry; False when it did not take it. Never waits."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from ..cache.flights import Flight
@@ -71,3 +71,6 @@ class TaskRuntime(DoorRuntime):
 
     async def load(self, store: Store, key: str) -> Entry | None:
         return await store.load_async(key, self.wall()) if store.waits else store.load(key, self.wall())
+
+    async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
+        return await store.load_many_async(keys, self.wall())

@@ -15,7 +15,7 @@ from questions import OTHER_SCOPES, OTHERS, SAME, Change, Question, question
 
 from edgeclient.cache.key import credential_digest, exact_key
 from edgeclient.classifying import classify
-from edgeclient.dialects import dialect_of
+from edgeclient.dialects import arrays, dialect_of
 from edgeclient.settings import Cache
 
 PAIRS, CLASSIFIED = 100_000, 1_000
@@ -169,3 +169,42 @@ def test_only_the_namespaces_that_are_named_are_shared() -> None:
 def test_a_request_without_a_credential_is_cached_nowhere() -> None:
     asked = as_tuples({**question(random.Random(9)), "headers": []})
     assert through_the_pipeline(SHARED)(asked) == ""
+
+
+# -- parts of a call
+
+
+def test_no_part_of_a_call_reads_the_answer_of_another_question() -> None:
+    edge, rng = keys_of.policies(), random.Random(10)
+    changes = tuple(change for change in OF_ALL_THE_REST if change is not questions.one_header_more)
+    meant: dict[str, str] = {}
+    seen = 0
+    while seen < CLASSIFIED:
+        asked = as_tuples(question(rng))
+        several = asked["body"].get("input")
+        if asked["path"] != "/embeddings" or len(several) < 2:
+            continue
+        for one in (asked, *(as_tuples(made) for change in changes if (made := change(asked, rng)) is not None)):
+            call = classify(keys_of.request(one), edge)
+            assert len(call.parts) == len(several)
+            for key, text in zip(call.parts, several, strict=True):
+                alone = {**one, "body": {**one["body"], "input": text}}
+                told = json.dumps({**alone, "headers": sorted(one["headers"])}, sort_keys=True)
+                assert meant.setdefault(key, told) == told
+                assert classify(keys_of.request(alone), edge).key == key != call.key
+        seen += 1
+
+
+@pytest.mark.parametrize("inputs", [["a", ""], ["ä" * 9, "b", "a"], [[1], [2, 3, 4]], ["a"] * 7])
+@pytest.mark.parametrize("tokens", [0, 1, 5, 1000, 12_345])
+def test_the_parts_of_usage_add_up_to_the_whole(inputs: list[Any], tokens: int) -> None:
+    data = [{"object": "embedding", "index": n, "embedding": [1.0]} for n in range(len(inputs))]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens + 1}
+    parts = arrays.apart({"object": "list", "data": data, "model": "e", "usage": usage}, inputs)
+    assert parts is not None and arrays.together(parts) == {
+        "object": "list",
+        "data": data,
+        "model": "e",
+        "usage": usage,
+    }
+    assert all(part["usage"]["prompt_tokens"] >= 0 for part in parts)

@@ -423,3 +423,36 @@ def test_what_could_not_be_written_is_so_here_and_the_caller_hears_of_it() -> No
     with pytest.raises(StoreError, match=r"may not be so for others.*full"):
         case.store.invalidate(Subject(key="a"), 2.0)
     assert case.store.load("a", 3.0) is None
+
+
+# -- several at once
+
+
+@pytest.mark.parametrize("as_task", [False, True], ids=["a thread", "a task"])
+def test_several_wait_no_longer_than_one_and_fail_as_one(as_task: bool) -> None:
+    case = Case(budget_s=0.001)
+    keys = [str(n) for n in range(200)]
+    case.put(*keys)
+
+    def load_many() -> list[object]:
+        if as_task:
+            return list(asyncio.run(case.store.load_many_async(keys, 1.0)))
+        return list(case.store.load_many(keys, 1.0))
+
+    case.fake.may_load.clear()
+    for _ in range(5):
+        assert load_many() == [None] * 200
+    assert case.mishaps == {"cache load timeout": 3}
+    case.fake.may_load.set()
+
+
+def test_several_share_a_round_trip() -> None:
+    case = Case()
+    keys = [str(n) for n in range(60)]
+    case.put(*keys[::2])
+    case.fake.may_load.clear()
+    case.store._reader.ask("first")
+    assert case.fake.loading.wait(PATIENCE_S)
+    threading.Timer(0.0, case.fake.may_load.set).start()
+    assert [one is not None for one in case.store.load_many(keys, 1.0)] == [True, False] * 30
+    assert sum(map(len, case.fake.loads)) == 61 and len(case.fake.loads) <= 60

@@ -63,6 +63,22 @@ def test_load_gives_back_what_was_saved(kept: Kept) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("settled", [False, True], ids=["at once", "once written"])
+async def test_several_are_found_together(kept: Kept, settled: bool) -> None:
+    many = [entry(str(n), stored_at=float(n), expires_at=200.0) for n in range(100)]
+    for one in many[::2]:
+        kept.store.save(one, 100.0)
+    if settled:
+        kept.settle()
+    kept.store.invalidate(Subject(key="4"), 50.0)
+    keys = [one.key for one in many]
+    wanted = [one if one.key != "4" and n % 2 == 0 else None for n, one in enumerate(many)]
+    assert kept.store.load_many(keys, 100.0) == wanted
+    assert await kept.store.load_many_async(keys[::-1], 100.0) == wanted[::-1]
+    assert kept.store.load_many([], 100.0) == []
+
+
+@pytest.mark.anyio
 async def test_tasks_find_the_same(kept: Kept) -> None:
     kept.store.save(entry("a"), 1.0)
     assert await kept.store.load_async("a", 2.0) == entry("a")

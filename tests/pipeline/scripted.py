@@ -124,6 +124,10 @@ class Scripted:
         await self._let_others()
         return await store.load_async(key, self.wall()) if self.suspends else store.load(key, self.wall())
 
+    async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
+        await self._let_others()
+        return await store.load_many_async(keys, self.wall()) if self.suspends else store.load_many(keys, self.wall())
+
     async def save(self, store: Store, entry: Entry) -> bool:
         await self._let_others()
         return store.save(entry, self.wall())
@@ -166,6 +170,12 @@ class BrokenStore:
         raise OSError("load is broken")
 
     async def load_async(self, key: str, now: float) -> Entry | None:
+        raise OSError("load is broken")
+
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        raise OSError("load is broken")
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]:
         raise OSError("load is broken")
 
     def save(self, entry: Entry, now: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ...values import Entry
@@ -15,9 +16,10 @@ class Store(Protocol):
 
     Guarantees: `load` gives back an equal entry or None, never a part of one, nor one that was made invalid. An entry past
     its `kept_until` is never given, nor one from the future: it was stored before the clock went back, and may not live
-    longer for that. One that has expired, and is kept, is given: whether it answers is not the store's to say.
-    `save` replaces, and what was saved is found at once by the same store. Loading and saving end within the store's time budget, whatever
-    happens to what is behind it. All methods are thread-safe. Any may raise: the pipeline counts it and goes on.
+    longer for that. One that has expired, and is kept, is given: whether it answers is not the store's to say. What
+    `save` took replaces what was there, and is found at once by the same store. Loading and saving end within the store's
+    time budget, whatever happens to what is behind it. All methods are thread-safe. Any may raise: the pipeline
+    counts it and goes on.
     """
 
     @property
@@ -28,6 +30,11 @@ class Store(Protocol):
 
     async def load_async(self, key: str, now: float) -> Entry | None:
         """The same without blocking the event loop, and without leaving a task behind."""
+
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        """`load` for each key, all within the budget of one."""
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]: ...
 
     def save(self, entry: Entry, now: float) -> bool:
         """Take an entry and return at once; False when it was not taken. It may be written later, beside the call."""

@@ -89,6 +89,56 @@ class Guarded:
             self._not_loaded(error)
             return None
 
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        if self._backend.quick:
+            return [self.load(key, now) for key in keys]
+        found, until = self._questions(keys, now), self._clock() + self._budget_s
+        for one in found:
+            if isinstance(one, Question):
+                wait(one, max(0.0, until - self._clock()))
+        return self._answers(found, now)
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        if self._backend.quick:
+            return [self.load(key, now) for key in keys]
+        found, until = self._questions(keys, now), self._clock() + self._budget_s
+        for one in found:
+            if isinstance(one, Question):
+                await wait_async(one, max(0.0, until - self._clock()))
+        return self._answers(found, now)
+
+    def _questions(self, keys: Sequence[str], now: float) -> list[Question | Entry | None]:
+        """What waits to be written, and a question for each other key; no question while the breaker is open."""
+        self._look_at_clock(now)
+        asks = self._reads.allows(self._clock())
+        found: list[Question | Entry | None] = []
+        for key in keys:
+            pending = self._writer.pending(key)
+            try:
+                found.append(pending[0] if pending is not None else self._reader.ask(key) if asks else None)
+            except Exception as error:  # no thread to be had
+                self._not_loaded(error)
+                asks = False
+                found.append(None)
+        return found
+
+    def _answers(self, found: Sequence[Question | Entry | None], now: float) -> list[Entry | None]:
+        """What became of them. However many got no answer, it is one failure: of the store, at this time."""
+        entries: list[Entry | None] = []
+        failed: Exception | None = None
+        for one in found:
+            entry = None
+            try:
+                entry = (
+                    self._entry(one.key, self._answer(one), now) if isinstance(one, Question) else self._alive(one, now)
+                )
+            except Exception as error:
+                failed = error
+            entries.append(entry)
+        if failed is not None:
+            self._not_loaded(failed)
+        return entries
+
     def _without_asking(self, key: str, now: float) -> tuple[Entry | None] | None:
         """What is known before the backend is asked: what waits to be written, or a miss while the breaker is open."""
         self._look_at_clock(now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...values import Entry
 from ..marks import Subject
 from . import Store
@@ -35,6 +37,24 @@ class Layered:
         if entry is not None and now < entry.expires_at:
             return entry
         return self._newer(entry, await self._below.load_async(key, now), now)
+
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        above = [self._above.load(key, now) for key in keys]
+        here = [one is not None and now < one.expires_at and not self._below.gone(one) for one in above]
+        missing = [key for key, found in zip(keys, here, strict=True) if not found]
+        return self._with(above, here, self._below.load_many(missing, now) if missing else [], now)
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        above = [self._above.load(key, now) for key in keys]
+        here = [one is not None and now < one.expires_at and not await self._below.gone_async(one) for one in above]
+        missing = [key for key, found in zip(keys, here, strict=True) if not found]
+        return self._with(above, here, await self._below.load_many_async(missing, now) if missing else [], now)
+
+    def _with(
+        self, above: list[Entry | None], here: list[bool], below: list[Entry | None], now: float
+    ) -> list[Entry | None]:
+        rest = iter(below)
+        return [one if found else self._newer(None, next(rest), now) for one, found in zip(above, here, strict=True)]
 
     def _newer(self, above: Entry | None, below: Entry | None, now: float) -> Entry | None:
         """What was found below, unless it is older than the expired one above."""

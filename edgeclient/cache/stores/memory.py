@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from ...values import Entry
 from ..marks import Subject
@@ -39,6 +40,12 @@ class MemoryStore:
 
     async def load_async(self, key: str, now: float) -> Entry | None:
         return self.load(key, now)
+
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        return [self.load(key, now) for key in keys]
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        return self.load_many(keys, now)
 
     def save(self, entry: Entry, now: float) -> bool:
         with self._lock:
