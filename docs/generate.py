@@ -140,6 +140,11 @@ def headers_page() -> str:
             "stale-if-error=60",
             "when every attempt failed (no connection, or a 5xx), answered by what was fresh until at most N seconds ago",
         ),
+        (
+            "`stale-while-revalidate=N`",
+            "stale-while-revalidate=60",
+            "answered by what was fresh until at most N seconds ago, which is asked for anew beside the call",
+        ),
     ]
     rows = [(shown, meaning, _as_read("cache-control", said)) for shown, said, meaning in words]
     of_our_own = [
@@ -172,7 +177,7 @@ own), a product gets [its own words](systems.md) for them, and a client's own `b
 A header that comes twice is one list with commas. One that is not understood is ignored, and counted in
 `edge.status().mishaps`. [How to use them](../how-to/cache.md#say-it-for-one-call).
 
-Unknown directives are ignored. `stale-while-revalidate` and `min-fresh` are not understood in this release.
+Unknown directives are ignored. `min-fresh` and `max-stale` are not understood in this release.
 
 `Edge-Route: inference | gateway | direct` sends one call another way than the settings and the catalogue would. Headers
 whose name begins with `edge-` are edgeclient's: they are taken out before sending.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .cache.controls import tags_of, within
 from .cache.flights import Flight, Flights
 from .cache.marks import EVERYTHING, Subject
+from .cache.refreshing import Refreshes
 from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
 from .errors import SettingsError
@@ -58,9 +59,10 @@ class Status:
     """What an edge knows at one moment.
 
     `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, upstream hits (a cache beyond this one answered),
-    stale answers (of the hits), broken streams, hedges, and calls for retired models and for ending models (within 30 days).
-    `cache_entries`: held in memory, or in the file that `Cache(store=...)` names; one past its time counts until it is asked
-    for, swept or pushed out. What a server holds is not counted.
+    stale answers (of the hits, after an outage), refreshes (of stale answers, beside calls, and calls themselves), broken
+    streams, hedges, and calls for retired models and for ending models (within 30 days). `cache_entries`: held in memory, or
+    in the file that `Cache(store=...)` names; one past its time counts until it is asked for, swept or pushed out. What a
+    server holds is not counted.
     """
 
     endpoints: tuple[EndpointStatus, ...]
@@ -273,7 +275,7 @@ class Edge:
     def after_fork(self) -> None:
         """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""
         edge = self.policies
-        edge.flights, edge.first_look = Flights(), Flight("")
+        edge.flights, edge.first_look, edge.refreshes = Flights(), Flight(""), Refreshes()
         edge.selector.after_fork()
         edge.telemetry.after_fork()
         edge.retries.after_fork()

@@ -7,6 +7,7 @@ nothing ever suspends (see runtime/protocol.py), so the same lines serve both.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from . import attempts
 from .attempts import Budget, Trace
@@ -40,6 +41,8 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
         return await respond_in_parts(call, edge, rt, began, _fetch)
     reply = await recall(call, edge, rt, began)  # 3 exact cache
     if reply is not None:
+        if reply.notes is not None and reply.notes.ttl_s is not None and reply.notes.ttl_s <= 0:
+            _refresh(call, edge, rt)
         return reply
     flight, leading = _fly(call, edge)  # 4 flight: of the same calls at once one leads, the others follow
     if flight is not None and not leading:
@@ -60,6 +63,29 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
     finally:
         if flight is not None:
             edge.flights.land(flight, stored=stored)
+
+
+def _refresh(call: Call, edge: Policies, rt: Runtime) -> None:
+    """Ask anew, beside the call, for the answer that it was given although it is stale (RFC 5861, section 3)."""
+    refreshes = edge.refreshes
+    if not refreshes.begin(call.key, rt.now()):
+        return
+
+    async def steps() -> None:
+        stored = False
+        try:
+            _, stored = await _fetch(replace(call, live=False), edge, rt, rt.now())
+            if not stored:
+                edge.telemetry.mishap("cache refresh", ValueError("there is no new answer that may be stored"))
+        except Exception as error:
+            edge.telemetry.mishap("cache refresh", error)
+        finally:
+            refreshes.ended(call.key, rt.now(), stored=stored)
+
+    if rt.beside(steps):
+        edge.telemetry.count("refreshes")
+    else:
+        refreshes.ended(call.key, rt.now(), stored=False)
 
 
 def _mind_end(call: Call, state: Lifecycle, edge: Policies, rt: Runtime, began: float) -> None:

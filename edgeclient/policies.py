@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .cache.flights import Flight, Flights
+from .cache.refreshing import Refreshes
 from .cache.semantic import Semantic
 from .cache.stores import Store
 from .pops.hedging import Hedging
@@ -39,6 +40,7 @@ class Policies:
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged
     memory: Memory | None = None  # None: nothing is kept between processes
+    refreshes: Refreshes = field(default_factory=Refreshes)
     wake: Wake = field(default_factory=Wake)
     around: ContextVar[Controls] | None = None  # what a block says about caching; None: there was no such block yet
     candidates: routes.Candidates = field(init=False)

@@ -26,11 +26,15 @@ async def recall(
     call: Call, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False, stale_s: float = 0.0,
     trace: Trace | None = None,
 ) -> Reply | None:  # fmt: skip
-    """The answer that the exact cache has for this call. A store that fails, or a broken entry, is a miss."""
+    """The answer that the exact cache has for this call; its `ttl_s` is below zero when it is to be asked for anew.
+
+    A store that fails, or a broken entry, is a miss.
+    """
     if edge.store is None or not call.key or not call.controls.lookup:
         return None
     try:
         entry = await rt.load(edge.store, call.key)
+        stale_s = max(stale_s, policy.revalidate_s(call.controls, edge.settings.cache))
         if entry is None or not policy.usable(entry, call, rt.wall(), stale_s):
             return None
         return _hit(call, entry, edge, rt, began, collapsed, trace)
@@ -163,7 +167,7 @@ def _entry(
         body,
         now=now,
         ttl_s=policy.ttl_s(call, said),
-        stale_s=policy.kept_stale_s(call.controls, said.stale_if_error_s),
+        stale_s=policy.kept_stale_s(call.controls, said),
         endpoint=endpoint.name,
         pop=pop,
         namespace=policy.namespace_of(call.controls, said),

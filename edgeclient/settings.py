@@ -116,6 +116,7 @@ class Cache:
     """The answer cache. `mode`: "off", "exact" or "semantic"; `ttl_s`: seconds an answer is fresh; `max_bytes`: of memory.
 
     `stale_if_error_s`: seconds for which an answer that is no longer fresh still answers calls whose every attempt failed.
+    `stale_while_revalidate_s`: seconds for which it answers at once, and is asked for anew beside the call.
     `store`: where answers are kept besides: "memory" (nowhere else), "sqlite" (a file in the user's cache directory),
     "sqlite:PATH", "redis://USER:PASSWORD@HOST:PORT/DB" ("rediss://" over TLS; "redis+sentinel://HOST,HOST/SERVICE",
     "redis+cluster://HOST,HOST"), or "env:NAME", a variable that says it.
@@ -131,6 +132,7 @@ class Cache:
     mode: Literal["off", "exact", "semantic"] = "off"
     ttl_s: float = Field(default=3600.0, gt=0)
     stale_if_error_s: float = Field(default=0.0, ge=0, le=31_536_000)
+    stale_while_revalidate_s: float = Field(default=0.0, ge=0, le=31_536_000)
     max_bytes: int = Field(default=64 * 2**20, gt=0)
     store: str = Field(default="memory", repr=False)  # may hold a password
     budget_s: float | None = Field(default=None, gt=0, le=60)

@@ -119,6 +119,7 @@ class Controls:
     max_age_s: float | None = None
     only_if_cached: bool = False
     stale_if_error_s: float | None = None  # None: as the settings say
+    stale_while_revalidate_s: float | None = None  # None: as the settings say
     named: str = ""  # what the caller calls the question, in place of its body
     namespace: str = ""  # "": as the settings say
     ttl_s: float | None = None  # how long the answer is fresh; None: as the settings say

@@ -25,6 +25,7 @@ def read(headers: Iterable[tuple[str, str]], note: Note = lambda name, why: None
     `no-store`: neither answered from the cache nor stored. `no-cache`: not answered from it, but stored (a refresh).
     `max-age=N`: answered only by an entry that is at most N seconds old. `only-if-cached`: never sent; 504 on a miss.
     `stale-if-error=N`: when every attempt failed, an entry answers that was fresh until at most N seconds ago.
+    `stale-while-revalidate=N`: one that was fresh until at most N seconds ago answers, and is asked for anew beside the call.
     `Edge-Cache-Key`, `-Namespace`, `-Ttl` (seconds), `-Tag` or `-Tags` (a list with commas): see `Controls`. Of one that
     comes more than once the values are one list. `note` hears of what is not understood.
     """
@@ -87,6 +88,7 @@ def _directives(said: str) -> Controls:
         max_age_s=_seconds(words.get("max-age", "")),
         only_if_cached="only-if-cached" in words,
         stale_if_error_s=_seconds(words.get("stale-if-error", "")),
+        stale_while_revalidate_s=_seconds(words.get("stale-while-revalidate", "")),
     )
 
 

@@ -96,9 +96,19 @@ def stale_s(said: Controls, set_s: float) -> float:
     return set_s if said.max_age_s is None else 0.0
 
 
-def kept_stale_s(said: Controls, set_s: float) -> float:
+def revalidate_s(said: Controls, cache: Cache) -> float:
+    """For how long after its end an entry may answer this call while it is asked for anew. Who wants nothing sent: none."""
+    if said.only_if_cached:
+        return 0.0
+    if said.stale_while_revalidate_s is not None:
+        return said.stale_while_revalidate_s
+    return cache.stale_while_revalidate_s if said.max_age_s is None else 0.0
+
+
+def kept_stale_s(said: Controls, cache: Cache) -> float:
     """How long the entry of this call's answer is kept after its end: for this caller, and for the others."""
-    return max(set_s, said.stale_if_error_s or 0.0)
+    own = said.stale_if_error_s or 0.0, said.stale_while_revalidate_s or 0.0
+    return max(cache.stale_if_error_s, cache.stale_while_revalidate_s, *own)
 
 
 def fresh_until(entry: Entry, call: Call) -> float:

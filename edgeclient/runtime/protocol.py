@@ -69,6 +69,9 @@ class Runtime(Protocol):
     async def save(self, store: Store, entry: Entry) -> bool:
         """Give a store an entry; False when it did not take it. Never waits."""
 
+    def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Run steps that outlive this call, and never raise an Exception; False when that cannot begin. Never waits."""
+
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         """Measure endpoints beside this call; False when that cannot begin now. Never waits, never raises."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -11,6 +12,16 @@ from ..cache.waiting import wait_async
 from ..http import families
 from ..values import Call, Endpoint, Entry, Reply
 from .common import DoorRuntime, meaning, wanted_whole
+
+_beside: set[Any] = set()  # tasks that outlive the call that began them
+
+
+def _is_task_of(trio: Any) -> bool:
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
 
 
 class TaskRuntime(DoorRuntime):
@@ -61,6 +72,18 @@ class TaskRuntime(DoorRuntime):
             group.cancel_scope.cancel()
         if errors and not won:
             raise errors[0]
+
+    def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        trio = sys.modules.get("trio")
+        if trio is not None and _is_task_of(trio):
+            trio.lowlevel.spawn_system_task(steps, name="edgeclient-refresh")  # until the end of the run, in no nursery
+            return True
+        import asyncio
+
+        task = asyncio.get_running_loop().create_task(steps(), name="edgeclient-refresh")
+        _beside.add(task)  # the loop itself keeps no task alive
+        task.add_done_callback(_beside.discard)
+        return True
 
     async def close(self, reply: Reply) -> None:
         await reply.native.aclose()

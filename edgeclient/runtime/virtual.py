@@ -161,6 +161,10 @@ class VirtualRuntime:
     async def save(self, store: Store, entry: Entry) -> bool:
         return store.save(entry, self.wall())
 
+    def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        self._world.at(self._world.now, steps())
+        return True
+
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         for endpoint in due:
             self._world.at(self._world.now, self._measure(endpoint, learn))

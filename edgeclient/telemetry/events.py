@@ -31,6 +31,7 @@ _COUNTED = dict.fromkeys(
         "stored",
         "upstream hits",
         "stale answers",
+        "refreshes",
         "broken streams",
         "hedges",
         "retired models",

@@ -63,6 +63,8 @@ class Scripted:
         self.closed: list[Reply] = []
         self.waited: list[float] = []
         self.probed: list[str] = []
+        self.beside_ones: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self.may_go_beside = True
         self.hedged_after_s: list[float] = []
         self.spare_first = True
         self.learn: Learn = lambda endpoint, rtts_s, took_s: None
@@ -131,6 +133,17 @@ class Scripted:
     async def save(self, store: Store, entry: Entry) -> bool:
         await self._let_others()
         return store.save(entry, self.wall())
+
+    def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        if self.may_go_beside:
+            self.beside_ones.append(steps)
+        return self.may_go_beside
+
+    async def go_beside(self) -> None:
+        """Run what was to run beside the calls so far."""
+        begun, self.beside_ones = self.beside_ones, []
+        for steps in begun:
+            await steps()
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         self.probed += [endpoint.name for endpoint in due]
