@@ -37,8 +37,7 @@ class Form(Protocol):
 class Guarded:
     """A `Store` made of a `Backend`. Never raises but in `clear` and `invalidate`: what goes wrong is a miss or a drop.
 
-    All of that is counted.
-    Reading and writing have a breaker each: a full disk keeps nobody from the entries that are there.
+    All of that is counted. Reading and writing have a breaker each: a full disk keeps nobody from the entries that are there.
     """
 
     def __init__(
