@@ -221,7 +221,7 @@ def test_no_other_call_has_parts() -> None:
 
 
 @given(
-    said=st.lists(st.lists(st.sampled_from(["", "a", "b", "cc", "ä"]), min_size=1, max_size=5), min_size=1, max_size=6)
+    said=st.lists(st.lists(st.sampled_from(["", "a", "b", "cc", "B"]), min_size=1, max_size=5), min_size=1, max_size=6)
 )
 def test_whatever_was_asked_before_the_answer_is_the_plain_one(said: list[list[str]]) -> None:
     edge, model = policies(A), Model()
