@@ -123,6 +123,18 @@ The words for `outcome`:
 {_fields_table(events.Event, _comments(events.Event))}"""
 
 
+def _as_read(header: str, said: str) -> str:
+    changed = controls.read([(header, said)])
+    if changed == values.UNSAID:
+        raise ValueError(f"{header}: {said} is no longer understood: mend this table")
+    found = [
+        f"{f.name}={getattr(changed, f.name)!r}"
+        for f in dataclasses.fields(changed)
+        if getattr(changed, f.name) != getattr(values.UNSAID, f.name)
+    ]
+    return f"`{', '.join(found)}`"
+
+
 def headers_page() -> str:
     words = [
         ("`no-store`", "no-store", "neither answered from the cache nor stored"),
@@ -134,18 +146,20 @@ def headers_page() -> str:
             "stale-if-error=60",
             "when every attempt failed (no connection, or a 5xx), answered by what was fresh until at most N seconds ago",
         ),
+        (
+            "`stale-while-revalidate=N`",
+            "stale-while-revalidate=60",
+            "answered by what was fresh until at most N seconds ago, which is asked for anew beside the call",
+        ),
     ]
-    rows = []
-    for shown, said, meaning in words:
-        changed = controls.read([("cache-control", said)])
-        if changed == values.UNSAID:
-            raise ValueError(f"{said} is no longer understood: mend this table")
-        found = [
-            f"{f.name}={getattr(changed, f.name)!r}"
-            for f in dataclasses.fields(changed)
-            if getattr(changed, f.name) != getattr(values.UNSAID, f.name)
-        ]
-        rows.append((shown, meaning, f"`{', '.join(found)}`"))
+    rows = [(shown, meaning, _as_read("cache-control", said)) for shown, said, meaning in words]
+    of_our_own = [
+        ("`Edge-Cache-Key: NAME`", "edge-cache-key", "q1", "the name of the question, in place of its body"),
+        ("`Edge-Cache-Namespace: NAME`", "edge-cache-namespace", "faq", "where the answer is looked for and kept"),
+        ("`Edge-Cache-Ttl: N`", "edge-cache-ttl", "60", "seconds for which the answer is fresh, more than zero"),
+        ("`Edge-Cache-Tag: A, B`", "edge-cache-tag", "a, b", "tags of the answer, to make it invalid by; or `-Tags`"),
+    ]
+    own = [(shown, meaning, _as_read(name, said)) for shown, name, said, meaning in of_our_own]
     attempts = (noting.Attempt("fra", "connection_refused"), noting.Attempt("nyc", "ok", 200))
     miss = noting.Notes(
         endpoint="nyc", cache="miss", key="5f0c", stored=True, tried=attempts, took_ms=231.5, rtt_ms=20.25
@@ -165,7 +179,11 @@ not get it; an endpoint gets `no-cache`, `no-store` and `max-age`, because there
 own), a product gets [its own words](systems.md) for them, and a client's own `base_url` gets it as it is.
 
 {_table(("directive", "meaning", "as read"), rows)}
-Unknown directives are ignored. `stale-while-revalidate` and `min-fresh` are not understood in this release.
+{_table(("header", "meaning", "as read"), own)}
+A header that comes twice is one list with commas. One that is not understood is ignored, and counted in
+`edge.status().mishaps`. [How to use them](../how-to/cache.md#say-it-for-one-call).
+
+Unknown directives are ignored. `min-fresh` and `max-stale` are not understood in this release.
 
 `Edge-Route: inference | gateway | direct` sends one call another way than the settings and the catalogue would. Headers
 whose name begins with `edge-` are edgeclient's: they are taken out before sending.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .cache import controls
-from .cache.key import credential_digest, exact_key
-from .cache.policy import object_of
-from .dialects import dialect_of
+from .cache.key import SHARED, credential_digest, exact_key
+from .cache.policy import is_shared, namespace_of, object_of
+from .dialects import arrays, dialect_of
 from .dialects.prompts import PROMPTS
 from .dialects.texts import SCHEMAS
 from .policies import Policies
@@ -30,19 +30,25 @@ def classify(request: Request, edge: Policies) -> Call:
     model, streamed = str(body.get("model", "")), body.get("stream") is True
     live = streamed if request.live is None else request.live
     route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
-    said = _said(request, edge) if says else UNSAID
+    said = _said(request, edge) if says or edge.around is not None else UNSAID
     first_model = ""
     family: str | None = ""
     if edge.settings.cascade and own and not live and not streamed and way is None:
         first_model, family = _cascaded(model, dialect, body, edge)
-    key = ""
+    key: str = ""
+    parts: tuple[str, ...] = ()
     if edge.store is not None and family is not None and (said.store or said.lookup):
-        family = f"{dialect.name}/{route.value}{family}"
-        key = _key(request, family, body)
+        key, parts = _keys(request, dialect, f"{route.value}{family}", body, said, edge, live)
     question = None
-    if edge.semantic is not None and key and family and said.lookup:
+    if edge.semantic is not None and key and family is not None and said.lookup and not said.named:
         question = _question(
-            request, family, dialect, body, serving or edge.semantic.serving, edge.semantic.fingerprint
+            request,
+            f"{dialect.name}/{route.value}{family}",
+            dialect,
+            body,
+            said,
+            edge,
+            serving or edge.semantic.serving,
         )
     return Call(
         sdk=sdk,
@@ -58,6 +64,7 @@ def classify(request: Request, edge: Policies) -> Call:
         streamed=streamed,
         live=live,
         key=key,
+        parts=parts,
         controls=said,
         idempotent=idempotent or key != "",
         keeps_origin=not own or route is Route.DIRECT,
@@ -85,7 +92,7 @@ def _passed_on(request: Request, body: Json | None, asked_model: str, edge: Poli
         path=request.path,
         model=str(body["model"]) if body is not None and asked_model else "",
         live=True if request.live is None else request.live,
-        controls=_said(request, edge, cacheable=False) if says else UNSAID,
+        controls=_said(request, edge, cacheable=False) if says or edge.around is not None else UNSAID,
         keeps_origin=not _is_own(request, edge),
         retry=retry,
         provider=request.sdk if request.default_origin else "",
@@ -93,11 +100,28 @@ def _passed_on(request: Request, body: Json | None, asked_model: str, edge: Poli
     )
 
 
-def _key(request: Request, family: str, body: Json) -> str:
+def _keys(
+    request: Request, dialect: Dialect, way: str, body: Json, said: Controls, edge: Policies, live: bool
+) -> tuple[str, tuple[str, ...]]:
+    """The key of a call and, where it asks several things at once, those of each; a list of one asks what that one does."""
+    family, several = f"{dialect.name}/{way}", arrays.inputs(dialect, body)
+    if len(several) == 1:
+        body = arrays.asking(body, several[0])
+    key = _key(request, family, body, said, edge)
+    if not key or len(several) < 2 or live or said.named:
+        return key, ()
+    return key, tuple([_key(request, family, arrays.asking(body, one), said, edge) for one in several])
+
+
+def _key(request: Request, family: str, body: Json, said: Controls, edge: Policies) -> str:
     """The exact cache's key; "" where nobody can tell callers apart."""
     digest = credential_digest(request.headers)
     if not digest:
         return ""
+    cache = edge.settings.cache
+    namespace = namespace_of(said, cache)
+    if cache.shared and is_shared(namespace, cache):
+        digest = SHARED
     return exact_key(
         credential=digest,
         method=request.method,
@@ -107,19 +131,21 @@ def _key(request: Request, family: str, body: Json) -> str:
         family=family,
         headers=request.headers,
         body=body,
+        scope=(namespace, said.named) if said.named else (namespace,) if namespace else (),
     )
 
 
 def _question(
-    request: Request, family: str, dialect: Dialect, body: Json, serving: str, fingerprint: str
+    request: Request, family: str, dialect: Dialect, body: Json, said: Controls, edge: Policies, serving: str
 ) -> Question | None:
     """What the semantic cache is asked; None where the last turn is not one text of the user's, or it is not wanted."""
     split = PROMPTS[dialect.name](body) if serving != "off" and dialect.name in PROMPTS else None
     if split is None:
         return None
     text, rest = split
-    caller = credential_digest(request.headers)[:16]
-    return Question(_key(request, f"{family}/{fingerprint}", rest), text, serving, caller)
+    assert edge.semantic is not None
+    partition = _key(request, f"{family}/{edge.semantic.fingerprint}", rest, said, edge)
+    return Question(partition, text, serving, credential_digest(request.headers)[:16])
 
 
 def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple[str, str | None]:
@@ -134,7 +160,10 @@ def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple
 
 def _said(request: Request, edge: Policies, *, cacheable: bool = True) -> Controls:
     """What the caller says about caching. Where this cache is off, or never has the answer, those behind it are meant."""
-    said = controls.read(request.headers)
+    said = controls.read(request.headers, lambda name, why: edge.telemetry.mishap(name, ValueError(why)))
+    around = edge.around.get(UNSAID) if edge.around is not None else UNSAID
+    if around is not UNSAID:
+        said = controls.within(said, around)
     return said if edge.store is not None and cacheable else Controls(said.store, said.lookup, said.max_age_s)
 
 
@@ -164,10 +193,12 @@ def _words(request: Request, edge: Policies) -> tuple[int, bool, bool, Route | N
             idempotent = True
         elif name == "cache-control":
             says = True
-        elif name == "edge-route":
-            way = _route(value, edge)
-        elif name == "edge-semantic":
-            serving = _serving(value, edge)
+        elif name.startswith("edge-"):
+            if name == "edge-route":
+                way = _route(value, edge)
+            elif name == "edge-semantic":
+                serving = _serving(value, edge)
+            says = says or name.startswith(controls.OWN)
     return retry, idempotent, says, way, serving
 
 

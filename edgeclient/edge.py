@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import os
 import random
 import time
 import weakref
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from .cache.controls import tags_of, within
 from .cache.flights import Flight, Flights
+from .cache.marks import EVERYTHING, Subject
+from .cache.refreshing import Refreshes
 from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
 from .errors import SettingsError
@@ -34,6 +40,7 @@ from .routing import presets
 from .settings import load, normal, source_of
 from .surroundings import in_function
 from .telemetry.events import Event, Hook, Telemetry
+from .values import UNSAID, Controls
 
 if TYPE_CHECKING:
     import anthropic
@@ -58,9 +65,10 @@ class Status:
     """What an edge knows at one moment.
 
     `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, upstream hits (a cache beyond this one answered),
-    stale answers (of the hits), broken streams, hedges, and calls for retired models and for ending models (within 30 days).
-    `cache_entries`: held in memory, or in the file that `Cache(store=...)` names; one past its time counts until it is asked
-    for, swept or pushed out. What a server holds is not counted.
+    stale answers (of the hits, after an outage), refreshes (of stale answers, beside calls, and calls themselves), broken
+    streams, hedges, and calls for retired models and for ending models (within 30 days). `cache_entries`: held in memory, or
+    in the file that `Cache(store=...)` names; one past its time counts until it is asked for, swept or pushed out. What a
+    server holds is not counted.
     """
 
     endpoints: tuple[EndpointStatus, ...]
@@ -141,6 +149,7 @@ class Edge:
         self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt, self._versions)
         self._watchdog = Watchdog() if self.settings.watchdog else None
         self.warmer = self._warmer() if self.settings.keep_warm and endpoints_now else None
+        self._around: ContextVar[Controls] = ContextVar("edgeclient-caching")
         self.active = self.settings.active
         self.taken_out = ("cache-control",) if cache_on else ()
         self.rtt_source = self.settings.rtt_source
@@ -206,7 +215,7 @@ class Edge:
 
     @property
     def semantic(self) -> SemanticCache:
-        """What the semantic cache has shown and would do. Raises `SettingsError` where it is off."""
+        """What the semantic cache has shown and would do. Its methods raise `SettingsError` where it is off."""
         from .semantics import SemanticCache
 
         return SemanticCache(self.policies)
@@ -215,6 +224,52 @@ class Edge:
         """Forget every stored answer, for all who share the store. Raises `StoreError` where that did not succeed."""
         if self.policies.store is not None:
             self.policies.store.clear()
+            self.policies.store.invalidate(EVERYTHING, time.time())  # what other processes have in memory
+
+    def invalidate(
+        self, *, key: str | None = None, namespace: str | None = None, model: str | None = None, tag: str | None = None,
+        older_than_s: float | None = None,
+    ) -> None:  # fmt: skip
+        """Let stored answers that fit all that is said answer nobody any more.
+
+        `key`: that of the notes, or what callers said in `Edge-Cache-Key`; `namespace`: "" for answers of none; `model`: its
+        name as asked for at the endpoint; `older_than_s`: only those that were stored at least so many seconds ago. It holds
+        here at once, and for all who share the store within five seconds. Raises ValueError when nothing is said, and
+        `StoreError` where it may hold in this process only.
+        """
+        subject = Subject(key, namespace, model, tag)
+        if subject == EVERYTHING and older_than_s is None:
+            raise ValueError("say which answers: key, namespace, model, tag or older_than_s; clear_cache() forgets all")
+        if older_than_s is not None and not 0 <= older_than_s < math.inf:
+            raise ValueError(f"older_than_s is {older_than_s!r}; give seconds, zero or more")
+        if self.policies.store is not None:
+            self.policies.store.invalidate(subject, time.time() - (older_than_s or 0.0))
+
+    @contextmanager
+    def caching(
+        self,
+        *,
+        off: bool | None = None,
+        namespace: str = "",
+        ttl_s: float | None = None,
+        tags: str | Sequence[str] = (),
+    ) -> Iterator[None]:
+        """Says for all calls in a `with` block what `Cache-Control` and `Edge-Cache-*` say for one, which comes first.
+
+        `off`: neither answered from a cache nor stored; `namespace`, `ttl_s` and `tags`: of what is stored. Blocks may stand
+        in one another. It is a context variable: tasks that begin in the block have it, threads only with a copied context.
+        """
+        if ttl_s is not None and not 0 < ttl_s < math.inf:
+            raise ValueError(f"ttl_s is {ttl_s!r}; give seconds, more than zero")
+        outer = self._around.get(UNSAID)
+        on = outer.store if off is None else not off
+        own = Controls(store=on, lookup=on, namespace=namespace, ttl_s=ttl_s, tags=_tags(tags))
+        self.policies.around = self._around  # from now on calls look at it
+        token = self._around.set(replace(within(own, outer), store=on, lookup=on))
+        try:
+            yield
+        finally:
+            self._around.reset(token)
 
     def close(self) -> None:
         """Forget the answers in memory, let go of the file or server that keeps them, and write down round-trip times.
@@ -246,7 +301,7 @@ class Edge:
     def after_fork(self) -> None:
         """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""
         edge = self.policies
-        edge.flights, edge.first_look = Flights(), Flight("")
+        edge.flights, edge.first_look, edge.refreshes = Flights(), Flight(""), Refreshes()
         edge.selector.after_fork()
         edge.telemetry.after_fork()
         edge.retries.after_fork()
@@ -327,6 +382,10 @@ class Edge:
         client = getattr(importlib.import_module(family), name)(**kwargs)
         self.keep_alive(client)
         return families.through(client, lambda inner: transport(inner, self))
+
+
+def _tags(said: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(tags_of(said) if isinstance(said, str) else said)
 
 
 _alive: weakref.WeakSet[Edge] = weakref.WeakSet()

@@ -60,6 +60,7 @@ class Notes:
     upstream_age_s: float | None = None  # how old the answer is, as such a cache says
     key: str = ""  # of the exact cache; safe to log
     age_s: float | None = None  # how old a hit is
+    known: int = 0  # of a miss that asked several things at once (embeddings of a list): how many of them were not sent
     ttl_s: float | None = None  # how long a hit, or the stored answer, stays fresh; negative: it ended so long ago
     stored: bool = False  # the answer is in the cache now; of a stream this is known only at its end
     match: Match | None = None  # of a hit whose prompt was another one: the semantic cache's

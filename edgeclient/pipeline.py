@@ -7,6 +7,7 @@ nothing ever suspends (see runtime/protocol.py), so the same lines serve both.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import attempts
@@ -14,9 +15,20 @@ from .attempts import Budget, Trace
 from .cache.flights import Flight
 from .cascading import ask_first, note_use
 from .errors import RouteError
+from .parting import respond_in_parts
 from .policies import Policies
 from .pops.identity import pop_of
-from .recalling import keep, let_go, not_cached, recall, recall_alike, recall_led, recall_stale, tee_of
+from .recalling import (
+    keep,
+    keep_parts,
+    let_go,
+    not_cached,
+    recall,
+    recall_alike,
+    recall_led,
+    recall_stale,
+    tee_of,
+)
 from .reporting import notes_of, report_error
 from .routing import cascade
 from .routing.knowledge import Named, names_of, news_of
@@ -41,8 +53,12 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
                 _mind_end(call, name, edge, rt, began)
         elif edge.models.state(call.model, call.provider, rt.wall()).is_news:
             _mind_end(call, Named(call.model, call.provider), edge, rt, began)  # 2 a model that ends
+    if call.parts:
+        return await respond_in_parts(call, edge, rt, began, _fetch)
     reply = await recall(call, edge, rt, began)  # 3 exact cache
     if reply is not None:
+        if reply.notes is not None and reply.notes.ttl_s is not None and reply.notes.ttl_s <= 0:
+            _refresh(call, edge, rt)
         return reply
     flight, leading = _fly(call, edge)  # 4 flight: of the same calls at once one leads, the others follow
     if flight is not None and not leading:
@@ -70,6 +86,29 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
                 let_go(call, edge)
 
 
+def _refresh(call: Call, edge: Policies, rt: Runtime) -> None:
+    """Ask anew, beside the call, for the answer that it was given although it is stale (RFC 5861, section 3)."""
+    refreshes = edge.refreshes
+    if not refreshes.begin(call.key, rt.now()):
+        return
+
+    async def steps() -> None:
+        stored = False
+        try:
+            _, stored = await _fetch(replace(call, live=False), edge, rt, rt.now())
+            if not stored:
+                edge.telemetry.mishap("cache refresh", ValueError("there is no new answer that may be stored"))
+        except Exception as error:
+            edge.telemetry.mishap("cache refresh", error)
+        finally:
+            refreshes.ended(call.key, rt.now(), stored=stored)
+
+    if rt.beside(steps):
+        edge.telemetry.count("refreshes")
+    else:
+        refreshes.ended(call.key, rt.now(), stored=False)
+
+
 def _mind_end(call: Call, name: Named, edge: Policies, rt: Runtime, began: float) -> None:
     """Say that a model has ended or will soon, as the settings want it said. It is never swapped here."""
     state = edge.models.state(name.model, name.provider, rt.wall())
@@ -90,7 +129,9 @@ def _fly(call: Call, edge: Policies) -> tuple[Flight | None, bool]:
     return (None, False) if asks_alone else edge.flights.join(call.key)
 
 
-async def _fetch(call: Call, edge: Policies, rt: Runtime, began: float, lookup: Lookup | None) -> tuple[Reply, bool]:
+async def _fetch(
+    call: Call, edge: Policies, rt: Runtime, began: float, lookup: Lookup | None = None
+) -> tuple[Reply, bool]:
     """Steps 6 to 9 of a call that the cache did not answer: its reply, and whether that is in the cache now."""
     trace = Trace()
     total_s = edge.settings.total_s
@@ -129,7 +170,10 @@ async def _told(
     if reply.body is not None:
         if call.method == "GET" and call.provider and reply.status == 200 and _lists_models(call.path):
             edge.models.learn(call.provider, reply.body)
-        stored = await keep(call, edge, rt, reply, reply.body, trace.endpoint, code, lookup)  # 8 keep
+        if call.parts:
+            stored = await keep_parts(call, edge, rt, reply, reply.body, trace.endpoint, code)
+        else:
+            stored = await keep(call, edge, rt, reply, reply.body, trace.endpoint, code, lookup)  # 8 keep
     elif reply.native is not None and call.dialect is not None:
         reply.tee = tee_of(call, edge, rt, reply, trace.endpoint, code, lookup)  # or watch
     reply.notes = notes_of(call, edge, trace, rt, began, reply, code, stored)  # 9 notes

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .cache.flights import Flight, Flights
 from .cache.later import Later
+from .cache.refreshing import Refreshes
 from .cache.stores import Store
 from .pops.hedging import Hedging
 from .pops.memory import Memory
@@ -17,7 +19,7 @@ from .pops.wake import Wake
 from .routing import routes
 from .routing.knowledge import Knowledge, Named, renamed
 from .telemetry.events import Telemetry
-from .values import Endpoint
+from .values import Controls, Endpoint
 
 if TYPE_CHECKING:
     from .cache.semantic import Semantic
@@ -43,7 +45,9 @@ class Policies:
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged
     memory: Memory | None = None  # None: nothing is kept between processes
+    refreshes: Refreshes = field(default_factory=Refreshes)
     wake: Wake = field(default_factory=Wake)
+    around: ContextVar[Controls] | None = None  # what a block says about caching; None: there was no such block yet
     candidates: routes.Candidates = field(init=False)
     models: Knowledge = field(init=False)
     renamed: Mapping[str, tuple[Named, ...]] = field(init=False)

@@ -6,11 +6,13 @@ Whatever fails here is a miss, or an answer that is not kept: counted, logged on
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .attempts import Trace
 from .cache import policy, upstream
 from .cache.tee import Tee
+from .dialects import arrays
 from .dialects.texts import TEXTS
 from .judging import broken_by
 from .noting import Match, Notes
@@ -30,11 +32,15 @@ async def recall(
     call: Call, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False, stale_s: float = 0.0,
     trace: Trace | None = None,
 ) -> Reply | None:  # fmt: skip
-    """The answer that the exact cache has for this call. A store that fails, or a broken entry, is a miss."""
+    """The answer that the exact cache has for this call; its `ttl_s` is below zero when it is to be asked for anew.
+
+    A store that fails, or a broken entry, is a miss.
+    """
     if edge.store is None or not call.key or not call.controls.lookup:
         return None
     try:
         entry = await rt.load(edge.store, call.key)
+        stale_s = max(stale_s, policy.revalidate_s(call.controls, edge.settings.cache))
         if entry is None or not policy.usable(entry, call, rt.wall(), stale_s):
             return None
         if call.question is not None:
@@ -121,6 +127,24 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
         return None, lookup
 
 
+async def recall_parts(call: Call, edge: Policies, rt: Runtime) -> dict[str, Entry]:
+    """The entries that answer parts of a call, by their keys."""
+    if edge.store is None or not call.controls.lookup:
+        return {}
+    try:
+        keys = list(dict.fromkeys(call.parts))
+        found = await rt.load_many(edge.store, keys)
+        return {entry.key: entry for entry in found if entry is not None and policy.usable(entry, call, rt.wall())}
+    except Exception as error:
+        edge.telemetry.mishap("cache load", error)
+        return {}
+
+
+def given(call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float) -> Reply:
+    """The answer of an entry that is known to fit."""
+    return _hit(call, entry, edge, rt, began, collapsed=False)
+
+
 def _hit(
     call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False,
     trace: Trace | None = None, match: Match | None = None,
@@ -182,6 +206,26 @@ async def keep(
         return False
 
 
+async def keep_parts(
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str
+) -> bool:
+    """The same for the answer of each part; none is stored where the answer does not have exactly these, in their order."""
+    if edge.store is None or call.dialect is None or not call.controls.store or reply.status != 200:
+        return False
+    try:
+        asked, answer = arrays.inputs(call.dialect, call.body), policy.object_of(body)
+        parts = arrays.apart(answer, asked) if answer is not None else None
+        stored = parts is not None
+        for key, one, part in zip(call.parts, asked, parts or (), strict=parts is not None):
+            own = replace(call, key=key, body=arrays.asking(call.body, one), parts=())
+            entry = _entry(own, edge, reply, policy.dumps(part), endpoint, pop, rt.wall())
+            stored = entry is not None and await rt.save(edge.store, entry) and stored
+        return stored
+    except Exception as error:
+        edge.telemetry.mishap("cache save", error)
+        return False
+
+
 def _entry(
     call: Call, edge: Policies, reply: Reply, body: bytes, endpoint: Endpoint, pop: str, now: float
 ) -> Entry | None:
@@ -192,10 +236,11 @@ def _entry(
         reply.headers,
         body,
         now=now,
-        ttl_s=said.ttl_s,
-        stale_s=policy.kept_stale_s(call.controls, said.stale_if_error_s),
+        ttl_s=policy.ttl_s(call, said),
+        stale_s=policy.kept_stale_s(call.controls, said),
         endpoint=endpoint.name,
         pop=pop,
+        namespace=policy.namespace_of(call.controls, said),
         beyond=upstream.of(reply),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .attempts import Trace
-from .cache import upstream
+from .cache import policy, upstream
 from .noting import Notes
 from .policies import Policies
 from .runtime.protocol import Runtime
@@ -42,10 +42,11 @@ def notes_of(
         upstream_cache=beyond.said,
         upstream_age_s=beyond.age_s,
         key=call.key,
+        known=call.known,
         rtt_ms=None if rtt_s is None else rtt_s * 1e3,
         took_ms=(rt.now() - began) * 1e3,
         stored=stored,
-        ttl_s=beyond.lifetime_s(edge.settings.cache.ttl_s) if stored else None,
+        ttl_s=beyond.lifetime_s(policy.ttl_s(call, edge.settings.cache)) if stored else None,
         model=call.model,
         asked_model=call.asked_model,
         cascade=leg,

@@ -11,6 +11,7 @@ from .cache.evidence import Report
 from .cache.later import Later
 from .cache.semantic import Explained, Semantic
 from .cache.sharing import Sharing
+from .cache.stores import Store
 from .errors import SettingsError
 from .noting import notes
 from .policies import Policies
@@ -39,37 +40,44 @@ def begin(edge: Policies, chance: Random) -> None:
 
 
 class SemanticCache:
-    """What `Edge.semantic` gives."""
+    """What `Edge.semantic` gives. Its methods raise `SettingsError` where the semantic cache is off."""
 
     def __init__(self, edge: Policies) -> None:
+        self._edge = edge
+
+    def _on(self) -> tuple[Semantic, Later, Store]:
+        edge = self._edge
         if edge.semantic is None or edge.later is None or edge.store is None:
             raise SettingsError("the semantic cache is off: set cache='semantic', or Cache('semantic', ...)")
-        self._semantic, self._later, self._store = edge.semantic, edge.later, edge.store
+        return edge.semantic, edge.later, edge.store
 
     def report(self) -> Report:
         """What was looked up since the start and what became of it: saved, wrong, and whether that is enough to serve.
 
         Waits for comparisons under way, some seconds at most.
         """
-        self._later.settle(_PATIENCE_S)
-        return self._semantic.report()
+        semantic, later, _ = self._on()
+        later.settle(_PATIENCE_S)
+        return semantic.report()
 
     def explain(self, text: str, *, prompts: bool = False) -> tuple[Explained, ...]:
         """The stored prompts nearest to a user's text, in all partitions, and what is thought of each; nothing is sent.
 
         `prompts`: show them, not only their hashes. Empty when nothing is stored, or the text has no vector.
         """
-        self._later.settle(_PATIENCE_S)
-        vector = self._semantic.vectors.vector(text)
-        return () if vector is None else self._semantic.explain(text, vector, prompts=prompts)
+        semantic, later, _ = self._on()
+        later.settle(_PATIENCE_S)
+        vector = semantic.vectors.vector(text)
+        return () if vector is None else semantic.explain(text, vector, prompts=prompts)
 
     def wrong(self, answer: object) -> bool:
         """Say that an answer served by likeness is wrong: its entry goes, the pair is blocked, and it counts as a label.
 
         False when it was not served so, or is too long ago.
         """
+        semantic, _, store = self._on()
         said = notes(answer)
-        key = self._semantic.wrong(said.key, time.time()) if said is not None and said.match is not None else ""
+        key = semantic.wrong(said.key, time.time()) if said is not None and said.match is not None else ""
         if key:
-            self._store.delete(key)
+            store.delete(key)
         return bool(key)

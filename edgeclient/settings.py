@@ -119,6 +119,7 @@ class Cache:
     """The answer cache. `mode`: "off", "exact" or "semantic"; `ttl_s`: seconds an answer is fresh; `max_bytes`: of memory.
 
     `stale_if_error_s`: seconds for which an answer that is no longer fresh still answers calls whose every attempt failed.
+    `stale_while_revalidate_s`: seconds for which it answers at once, and is asked for anew beside the call.
     `store`: where answers are kept besides: "memory" (nowhere else), "sqlite" (a file in the user's cache directory),
     "sqlite:PATH", "redis://USER:PASSWORD@HOST:PORT/DB" ("rediss://" over TLS; "redis+sentinel://HOST,HOST/SERVICE",
     "redis+cluster://HOST,HOST", "redis+replicas://PRIMARY,REPLICA"), "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -128,6 +129,9 @@ class Cache:
     expire first.
     `encryption`: the key that seals what is kept in a file or on a server: 32 bytes, "env:NAME" (a variable that holds them
     in base64 or hexadecimal), a function that returns them, or a list of such, newest first: the first one seals, all unseal.
+    `ttl`: seconds for some models, by name or pattern ("gpt-*"); `ttl_s` is for all others. `namespace`: where answers are
+    kept, apart from those of other namespaces, unless a call says another one. `shared`: `True`, or the namespaces whose
+    answers all callers share, whatever their credentials: say it only where every caller may read every answer.
 
     With "semantic", questions that mean the same are answered too. `semantic`: "shadow" (decide, ask the model all the same,
     compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
@@ -138,6 +142,7 @@ class Cache:
     mode: Literal["off", "exact", "semantic"] = "off"
     ttl_s: float = Field(default=3600.0, gt=0)
     stale_if_error_s: float = Field(default=0.0, ge=0, le=31_536_000)
+    stale_while_revalidate_s: float = Field(default=0.0, ge=0, le=31_536_000)
     max_bytes: int = Field(default=64 * 2**20, gt=0)
     store: str = Field(default="memory", repr=False)  # may hold a password
     budget_s: float | None = Field(default=None, gt=0, le=60)
@@ -148,6 +153,9 @@ class Cache:
     embedder: str = "auto"
     index_bytes: int = Field(default=64 * 2**20, ge=2**20)
     encryption: Encryption | None = Field(default=None, repr=False)
+    ttl: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
+    namespace: str = ""
+    shared: Annotated[bool, Field(strict=True)] | tuple[Annotated[str, Field(min_length=1)], ...] = False
 
 
 @_explained

@@ -124,6 +124,11 @@ class Controls:
     max_age_s: float | None = None
     only_if_cached: bool = False
     stale_if_error_s: float | None = None  # None: as the settings say
+    stale_while_revalidate_s: float | None = None  # None: as the settings say
+    named: str = ""  # what the caller calls the question, in place of its body
+    namespace: str = ""  # "": as the settings say
+    ttl_s: float | None = None  # how long the answer is fresh; None: as the settings say
+    tags: tuple[str, ...] = ()  # by which the answer can be made invalid
 
 
 UNSAID = Controls()
@@ -158,6 +163,8 @@ class Call:
     live: bool = False  # the body goes out unread
     key: str = ""  # of the exact cache; "" when this call is not cacheable
     controls: Controls = UNSAID
+    parts: tuple[str, ...] = ()  # of a call that asks several things at once: the key of each; `key` is of all of them
+    known: int = 0  # how many things more were asked, whose answers were known
     idempotent: bool = False  # may be sent twice without harm
     keeps_origin: bool = True  # it may always go to the client's own origin
     retry: int = 0  # which retry of the SDK this is; 0 is the first try
@@ -341,6 +348,10 @@ class Entry:
     endpoint: str = ""
     pop: str = ""
     stale_s: float = 0.0  # how long it is kept after its end, for calls that nobody else answers
+    model: str = ""  # that was asked; "" when that is not known
+    namespace: str = ""
+    named: str = ""  # what the caller called the question; "": nothing
+    tags: tuple[str, ...] = ()
     bare: bool = field(default=False, compare=False)  # `body` is without what is new with each answer
 
     @property

@@ -19,7 +19,7 @@ LAYERS: list[list[set[str]]] = [
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
     [{"policies"}],
-    [{"attempts", "cascading", "classifying", "judging", "pipeline", "recalling", "reporting"}],
+    [{"attempts", "cascading", "classifying", "judging", "parting", "pipeline", "recalling", "reporting"}],
     [{"runtime", "http"}],
     [{"edge", "semantics"}],
     [{"default"}],
@@ -73,7 +73,18 @@ POLICIES = (
             "ip_versions",
         )
     ]
-    + ["dialects", "routing", "policies", "classifying", "attempts", "judging", "recalling", "reporting", "pipeline"]
+    + [
+        "dialects",
+        "routing",
+        "policies",
+        "classifying",
+        "attempts",
+        "judging",
+        "parting",
+        "recalling",
+        "reporting",
+        "pipeline",
+    ]
 )
 # `uuid`, `secrets` and `datetime` hide a clock or a source of chance.
 IMPURE = {"time", "socket", "os", "asyncio", "subprocess", "uuid", "secrets", "ssl", "select", "datetime"}

@@ -3,7 +3,8 @@
 Key version 2. A key is 32 hexadecimal digits of SHA-256 over the canonical JSON of the request's parts. In the body a
 string of more than 64 characters is told by its length there (`#900`, without quotes: no JSON is like it), and all of them
 follow after the end, in order: escaping them would take longer than all the rest. Both doors make the key from the parsed
-body, so it does not depend on how the bytes were written.
+body, so it does not depend on how the bytes were written. A question that the caller names is told by that name and the model
+in place of the body, and by all the other parts as ever.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from functools import lru_cache
 from typing import Any
 
 from ..values import Json
+
+SHARED = "shared"  # stands for a credential where all callers share: no digest is like it
 
 VERSION = 2
 
@@ -68,13 +71,18 @@ def _digest(headers: tuple[tuple[str, str], ...]) -> str:
 
 def exact_key(
     *, credential: str, method: str, origin: str, path: str, query: str, family: str, headers: Iterable[tuple[str, str]],
-    body: Json,
+    body: Json, scope: tuple[str, ...] = (),
 ) -> str:  # fmt: skip
-    """The key of one request. `family` names the kind of endpoint that answers (dialect and route)."""
+    """The key of one request. `family` names the kind of endpoint that answers (dialect and route).
+
+    `scope`: the namespace, and what the caller calls the question; () for neither, and every scope has keys of its own.
+    """
     asked = body
-    if not BODY_LEFT_OUT.isdisjoint(body):
+    if len(scope) > 1:
+        asked = {"model": body.get("model")}
+    elif not BODY_LEFT_OUT.isdisjoint(body):
         asked = {name: value for name, value in body.items() if name not in BODY_LEFT_OUT}
-    begun = _begun(credential, method, origin, path, query, family, _kept(tuple(headers)))
+    begun = _begun(credential, method, origin, path, query, family, _kept(tuple(headers)), *scope)
     long: list[str] = []
     digest = hashlib.sha256(f"{begun}{_spelled(asked, long)}]".encode())
     for n in range(0, len(long), _AT_ONCE):

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+from fnmatch import fnmatchcase
+from sys import intern
+from typing import TYPE_CHECKING
 
 from ..values import Call, Controls, Entry, Json, RawHeaders
 from .upstream import SILENT, Upstream
+
+if TYPE_CHECKING:
+    from ..settings import Cache
 
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 _REQUEST_IDS = {"openai": b"x-request-id", "anthropic": b"request-id"}  # SDK -> the header that it reads
-_BESIDE = 600  # bytes that an entry takes in memory beside its body: benchmarks/cache.py
+_BESIDE = 680  # bytes that an entry takes in memory beside its body, and what is lost between them: benchmarks/cache.py
 _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would push out thousands of others
 
 
 def entry_of(
     call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, stale_s: float = 0.0,
-    endpoint: str, pop: str, beyond: Upstream = SILENT,
+    endpoint: str, pop: str, namespace: str = "", beyond: Upstream = SILENT,
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
@@ -35,7 +41,7 @@ def entry_of(
     lifetime_s = beyond.lifetime_s(ttl_s)
     if lifetime_s <= 0:
         return None
-    stored = _dumps(answer) if call.streamed else body
+    stored = dumps(answer) if call.streamed else body
     return Entry(
         key=call.key,
         body=stored,
@@ -48,7 +54,35 @@ def entry_of(
         endpoint=endpoint,
         pop=pop,
         stale_s=stale_s,
+        model=intern(call.model),  # thousands of entries have the same few
+        namespace=intern(namespace),
+        named=call.controls.named,
+        tags=call.controls.tags,
     )
+
+
+def ttl_s(call: Call, said: Cache) -> float:
+    """How long the answer of this call is fresh: as the call says, else the settings for its model, else for all.
+
+    Names come before patterns (`"gpt-*"`, as in file names), and patterns in their order.
+    """
+    if call.controls.ttl_s is not None:
+        return call.controls.ttl_s
+    if not said.ttl:
+        return said.ttl_s
+    if call.model in said.ttl:
+        return said.ttl[call.model]
+    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(call.model, pattern)), said.ttl_s)
+
+
+def namespace_of(said: Controls, cache: Cache) -> str:
+    """Where a call's answer is kept, and looked for."""
+    return said.namespace or cache.namespace
+
+
+def is_shared(namespace: str, cache: Cache) -> bool:
+    """True where all callers share their answers."""
+    return cache.shared if isinstance(cache.shared, bool) else namespace in cache.shared
 
 
 def stale_s(said: Controls, set_s: float) -> float:
@@ -61,9 +95,19 @@ def stale_s(said: Controls, set_s: float) -> float:
     return set_s if said.max_age_s is None else 0.0
 
 
-def kept_stale_s(said: Controls, set_s: float) -> float:
+def revalidate_s(said: Controls, cache: Cache) -> float:
+    """For how long after its end an entry may answer this call while it is asked for anew. Who wants nothing sent: none."""
+    if said.only_if_cached:
+        return 0.0
+    if said.stale_while_revalidate_s is not None:
+        return said.stale_while_revalidate_s
+    return cache.stale_while_revalidate_s if said.max_age_s is None else 0.0
+
+
+def kept_stale_s(said: Controls, cache: Cache) -> float:
     """How long the entry of this call's answer is kept after its end: for this caller, and for the others."""
-    return max(set_s, said.stale_if_error_s or 0.0)
+    own = said.stale_if_error_s or 0.0, said.stale_while_revalidate_s or 0.0
+    return max(cache.stale_if_error_s, cache.stale_while_revalidate_s, *own)
 
 
 def fresh_until(entry: Entry, call: Call) -> float:
@@ -108,17 +152,18 @@ def render(entry: Entry, call: Call, wall_s: float) -> bytes:
         return entry.body
     if not entry.bare:
         _lay_bare(entry, fresh)
-    return b"".join((_dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
+    return b"".join((dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
 
 
 def _lay_bare(entry: Entry, fresh: Json) -> None:
     """At its first hit an entry lets go of what is new with each answer. Two threads may both do it: they write the same."""
     kept = {name: member for name, member in json.loads(entry.body).items() if name not in fresh}
-    object.__setattr__(entry, "body", _dumps(kept))
+    object.__setattr__(entry, "body", dumps(kept))
     object.__setattr__(entry, "bare", True)
 
 
-def _dumps(value: Json) -> bytes:
+def dumps(value: Json) -> bytes:
+    """An answer as the JSON that is stored."""
     try:
         return _compact(value).encode()  # escapes would take twice the bytes of most of the world's writing
     except UnicodeEncodeError:  # half a surrogate pair

@@ -44,10 +44,11 @@ class Door:
         `watching`: the trace function of this colour.
         Raises AttemptFailed when the endpoint's key cannot be read: that costs the endpoint this call, not the caller.
         """
+        native = families.asking(self.native, call.body["input"]) if call.known else self.native
         if endpoint is ORIGIN:
-            return self.forward, *self._gauged(self.native, watching)
+            return self.forward, *self._gauged(native, watching)
         try:
-            aimed = families.aim(self.native, endpoint, call, connect_s=connect_s)
+            aimed = families.aim(native, endpoint, call, connect_s=connect_s)
         except Exception as error:
             why = f"the key of endpoint {endpoint.name!r} could not be used: {error!r}"
             raise AttemptFailed(Failure.NO_KEY, families.native_error(self.native, "ConnectError", why)) from error

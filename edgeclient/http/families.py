@@ -231,10 +231,15 @@ def renamed(native: Any, model: str) -> Any:
     return _with_body(native, {**json.loads(native.content), "model": model})
 
 
+def asking(native: Any, inputs: Any) -> Any:
+    """The request with these inputs in its body instead, spelled as the SDKs do."""
+    return _with_body(native, {**json.loads(native.content), "input": inputs})
+
+
 def _with_body(native: Any, said: dict[str, Any]) -> Any:
     body = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
     headers = native.headers.copy()
-    headers["content-length"] = str(len(body))
+    headers["Content-Length"] = str(len(body))  # as the families write it
     made = family_of(native).Request
     return made(native.method, native.url, headers=headers, content=body, extensions=native.extensions)
 

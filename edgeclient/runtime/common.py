@@ -49,6 +49,9 @@ class DoorRuntime:
     async def claim(self, store: Store, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
         return store.claim(key, usable, longest_s)
 
+    async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
+        return store.load_many(keys, self.wall())
+
     async def save(self, store: Store, entry: Entry) -> bool:
         return store.save(entry, self.wall())
 

@@ -75,8 +75,14 @@ class Runtime(Protocol):
     async def apart(self, work: Callable[[], T], size: int) -> T:
         """Do some work on a text of so many characters; a long one's leaves the event loop to others."""
 
+    async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
+        """The same for several keys at once."""
+
     async def save(self, store: Store, entry: Entry) -> bool:
         """Give a store an entry; False when it did not take it. Never waits."""
+
+    def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Run steps that outlive this call, and never raise an Exception; False when that cannot begin. Never waits."""
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         """Measure endpoints beside this call; False when that cannot begin now. Never waits, never raises."""

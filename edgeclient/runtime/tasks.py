@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import sys
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..cache.flights import Flight
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LONG = 1000  # characters of a text that take about a millisecond to read
+
+_beside: set[Any] = set()  # tasks that outlive the call that began them
+
+
+def _is_task_of(trio: Any) -> bool:
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
 
 
 class TaskRuntime(DoorRuntime):
@@ -70,6 +81,18 @@ class TaskRuntime(DoorRuntime):
         if errors and not won:
             raise errors[0]
 
+    def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        trio = sys.modules.get("trio")
+        if trio is not None and _is_task_of(trio):
+            trio.lowlevel.spawn_system_task(steps, name="edgeclient-refresh")  # until the end of the run, in no nursery
+            return True
+        import asyncio
+
+        task = asyncio.get_running_loop().create_task(steps(), name="edgeclient-refresh")
+        _beside.add(task)  # the loop itself keeps no task alive
+        task.add_done_callback(_beside.discard)
+        return True
+
     async def close(self, reply: Reply) -> None:
         await reply.native.aclose()
 
@@ -92,3 +115,6 @@ class TaskRuntime(DoorRuntime):
         import anyio
 
         return await anyio.to_thread.run_sync(work)
+
+    async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
+        return await store.load_many_async(keys, self.wall())

@@ -10,6 +10,7 @@ import contextvars
 import queue
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from ..cache.flights import Flight
@@ -71,6 +72,14 @@ class ThreadRuntime(DoorRuntime):
     async def wait(self, flight: Flight, longest_s: float) -> bool:
         wait(flight, longest_s)
         return flight.landed is True
+
+    def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        go = partial(contextvars.copy_context().run, lambda: run_sync(steps()))
+        try:
+            threading.Thread(target=go, name="edgeclient-refresh", daemon=True).start()
+        except RuntimeError:
+            return False
+        return True
 
 
 def _begin(steps: Coroutine[Any, Any, bool], ended: queue.SimpleQueue[bool | BaseException]) -> None:

@@ -163,6 +163,9 @@ class VirtualRuntime:
     async def claim(self, store: Store, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
         return None  # there is one process
 
+    async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
+        return store.load_many(keys, self.wall())
+
     async def save(self, store: Store, entry: Entry) -> bool:
         return store.save(entry, self.wall())
 
@@ -171,6 +174,10 @@ class VirtualRuntime:
 
     async def apart(self, work: Callable[[], T], size: int) -> T:
         return work()
+
+    def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        self._world.at(self._world.now, steps())
+        return True
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         for endpoint in due:

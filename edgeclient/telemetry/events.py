@@ -32,6 +32,7 @@ _COUNTED = dict.fromkeys(
         "upstream hits",
         "stale answers",
         "semantic hits",
+        "refreshes",
         "broken streams",
         "hedges",
         "retired models",

@@ -13,17 +13,17 @@ from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.classifying import classify
 from edgeclient.policies import Policies
 from edgeclient.pops.selector import Selector
-from edgeclient.settings import Settings
+from edgeclient.settings import Cache, Settings
 from edgeclient.telemetry.events import Telemetry
 from edgeclient.values import Endpoint, Request
 
 PLACE = Endpoint("fra", "https://fra.example.com/v1", "https://fra.example.com")
 
 
-def policies() -> Policies:
+def policies(cache: Cache | None = None) -> Policies:
     """Those of an edge with one endpoint and a cache in memory."""
     return Policies(
-        settings=Settings(),
+        settings=Settings(cache=cache or Cache("exact")),
         endpoints=(PLACE,),
         origins=frozenset(),
         selector=Selector((PLACE,), random.Random(1)),

@@ -114,7 +114,7 @@ class Server:
 
     def forget(self) -> None:
         """As new, for the next test."""
-        self.tell("DROP TABLE IF EXISTS edgeclient_entries, edgeclient_leases")
+        self.tell("DROP TABLE IF EXISTS edgeclient_entries, edgeclient_leases, edgeclient_marks")
 
     def _make(self) -> None:
         secret = self._folder / "password"

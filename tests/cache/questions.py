@@ -284,3 +284,55 @@ def _shuffled(value: Any, rng: random.Random) -> Any:
     if isinstance(value, dict):
         return {name: _shuffled(value[name], rng) for name in rng.sample(sorted(value), len(value))}
     return [_shuffled(inner, rng) for inner in value] if isinstance(value, list) else value
+
+
+# -- changes of what is said about the cache: the namespace, and the caller's own name for the question
+
+NAMESPACE, NAME = "edge-cache-namespace", "edge-cache-key"
+
+
+def scoped(asked: Question, rng: random.Random, *, named: bool) -> Question:
+    """The question in a namespace or in none, and under a name of the caller's or under none."""
+    said = [[NAMESPACE, f"n{rng.randrange(9)}"]] if rng.random() < 0.7 else []
+    return {**asked, "headers": [*asked["headers"], *said, *([[NAME, f"q{rng.randrange(9)}"]] if named else [])]}
+
+
+def other_namespace(asked: Question, rng: random.Random) -> Question:
+    return _says(asked, NAMESPACE, _other(_said(asked, NAMESPACE), rng))
+
+
+def no_namespace(asked: Question, rng: random.Random) -> Question | None:
+    return _says(asked, NAMESPACE, "") if _said(asked, NAMESPACE) else None
+
+
+def other_name(asked: Question, rng: random.Random) -> Question:
+    return _says(asked, NAME, _other(_said(asked, NAME), rng))
+
+
+def name_and_namespace_swapped(asked: Question, rng: random.Random) -> Question | None:
+    name, namespace = _said(asked, NAME), _said(asked, NAMESPACE)
+    return _says(_says(asked, NAME, namespace), NAMESPACE, name) if name != namespace else None
+
+
+def namespace_in_the_name(asked: Question, rng: random.Random) -> Question | None:
+    namespace = _said(asked, NAMESPACE)
+    both = namespace + rng.choice(("", "/", ",", '","')) + _said(asked, NAME)
+    return _says(_says(asked, NAME, both), NAMESPACE, "") if namespace else None
+
+
+OTHER_SCOPES: tuple[Change, ...] = (
+    other_namespace, no_namespace, other_name, name_and_namespace_swapped, namespace_in_the_name,
+)  # fmt: skip
+
+
+def other_lifetime_and_tags(asked: Question, rng: random.Random) -> Question:
+    return _says(_says(asked, "edge-cache-ttl", str(rng.randrange(1, 99))), "edge-cache-tag", f"t{rng.randrange(9)}")
+
+
+def _said(asked: Question, name: str) -> str:
+    return next((said for header, said in asked["headers"] if header == name), "")
+
+
+def _says(asked: Question, name: str, said: str) -> Question:
+    rest = [header for header in asked["headers"] if header[0] != name]
+    return {**asked, "headers": [*rest, [name, said]] if said else rest}

@@ -7,12 +7,16 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from servers import until
 from stores import Clock, Mishaps, entry
 
+from edgeclient.cache.marks import Subject
+from edgeclient.cache.stores import HEARD_S, wire, writer
 from edgeclient.cache.stores import guarded as module
-from edgeclient.cache.stores import wire, writer
 from edgeclient.cache.stores.backend import Record
 from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores.layered import Layered
+from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.errors import StoreError
 
 PATIENCE_S = 20.0
@@ -24,13 +28,18 @@ class Fake:
     def __init__(self, *, quick: bool = False) -> None:
         self.quick = quick
         self.kept: dict[str, bytes] = {}
+        self.told: set[str] = set()
+        self.heard = 0
+        self.hear_fails: Exception | None = None
         self.loads: list[tuple[str, ...]] = []
         self.writes: list[int] = []
         self.load_fails: Exception | None = None
         self.write_fails: Exception | None = None
         self.may_load, self.may_write = threading.Event(), threading.Event()
+        self.may_hear = threading.Event()
         self.may_load.set()
         self.may_write.set()
+        self.may_hear.set()
         self.loading, self.writing = threading.Event(), threading.Event()
 
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
@@ -50,6 +59,18 @@ class Fake:
         for key in deleted:
             self.kept.pop(key, None)
         self.kept.update({record.key: record.data for record in saved})
+
+    def mark(self, added: Sequence[str], dropped: Sequence[str]) -> None:
+        if self.write_fails:
+            raise self.write_fails
+        self.told = (self.told | set(added)) - set(dropped)
+
+    def marks(self) -> list[str]:
+        self.heard += 1
+        assert self.may_hear.wait(PATIENCE_S)
+        if self.hear_fails:
+            raise self.hear_fails
+        return sorted(self.told)
 
     def clear(self) -> None:
         if self.write_fails:
@@ -316,3 +337,137 @@ def test_a_backend_that_takes_writes_again_gets_all_of_them() -> None:
         assert case.store.save(entry(str(n)), 1.0)
         assert case.store.flush(PATIENCE_S)
     assert len(case.fake.kept) == 5 and case.mishaps["cache write"] == 3
+
+
+# -- what other processes made invalid
+
+
+class Two:
+    """Two processes with memory above the same backend; their clocks are one."""
+
+    def __init__(self, *, quick: bool, budget_s: float = PATIENCE_S) -> None:
+        self.fake, self.mishaps, self.clock = Fake(quick=quick), Mishaps(), Clock()
+        self.stores = [
+            Layered(MemoryStore(10_000), Guarded(self.fake, budget_s=budget_s, mishap=self.mishaps, clock=self.clock))
+            for _ in range(2)
+        ]
+
+    def stock(self) -> None:
+        """An entry that both have in memory."""
+        self.fake.kept["a"] = wire.encode(entry("a"))
+        assert all(store.load("a", 1.0) is not None for store in self.stores)
+        self.fake.loads.clear()
+
+
+@pytest.fixture(params=["sync", "async"])
+def look(request: pytest.FixtureRequest) -> Callable[[Layered], bool]:
+    if request.param == "sync":
+        return lambda store: store.load("a", 3.0) is not None
+    return lambda store: asyncio.run(store.load_async("a", 3.0)) is not None
+
+
+Look = Callable[[Layered], bool]
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["file", "server"])
+def test_what_one_process_makes_invalid_is_so_for_others_within_the_bound(look: Look, quick: bool) -> None:
+    two = Two(quick=quick)
+    two.stock()
+    two.stores[0].invalidate(Subject(key="a"), 2.0)
+    assert not look(two.stores[0])
+    two.clock.now += HEARD_S
+    assert not look(two.stores[1])  # the first one to ask after so long waits for the news
+    assert not two.mishaps
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["file", "server"])
+def test_a_hit_asks_for_news_once_a_second_at_most(look: Look, quick: bool) -> None:
+    two = Two(quick=quick)
+    two.stock()
+    heard = two.fake.heard
+    for _ in range(50):
+        assert look(two.stores[1])
+    assert (two.fake.heard, two.fake.loads) == (heard, [])
+    two.clock.now += 1.0
+    for _ in range(50):
+        assert look(two.stores[1])
+    assert two.fake.loads == []
+    until(lambda: two.fake.heard == heard + 1)
+
+
+def test_nobody_who_looked_lately_waits_for_news(look: Look) -> None:
+    two = Two(quick=False)
+    two.stock()
+    two.fake.may_hear.clear()
+    two.clock.now += 1.0
+    assert look(two.stores[1])  # a budget of 20 s would be felt
+    two.fake.may_hear.set()
+
+
+def test_a_store_that_is_silent_takes_no_answer_from_memory_away(look: Look) -> None:
+    two = Two(quick=False, budget_s=0.001)
+    two.stock()
+    two.fake.may_hear.clear()
+    for _ in range(30):
+        two.clock.now += HEARD_S
+        assert look(two.stores[1])
+    assert two.mishaps["cache news"] <= 30
+    two.clock.now += 0.1
+    before = two.mishaps.total()
+    for _ in range(30):
+        assert look(two.stores[1])
+    assert two.mishaps.total() == before
+    two.fake.may_hear.set()
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["file", "server"])
+def test_without_the_news_nothing_that_the_store_keeps_is_given(quick: bool) -> None:
+    """Memory was filled with what was valid; what lies in the store may long be invalid."""
+    case = Case(quick=quick)
+    case.put("a")
+    case.fake.hear_fails = OSError("no rights")
+    assert case.store.load("a", 1.0) is None and case.mishaps == {"cache load": 1}
+    case.fake.hear_fails = None
+    assert case.store.load("a", 1.0) is not None
+
+
+def test_what_could_not_be_written_is_so_here_and_the_caller_hears_of_it() -> None:
+    case = Case()
+    case.put("a")
+    case.fake.write_fails = OSError("full")
+    with pytest.raises(StoreError, match=r"may not be so for others.*full"):
+        case.store.invalidate(Subject(key="a"), 2.0)
+    assert case.store.load("a", 3.0) is None
+
+
+# -- several at once
+
+
+@pytest.mark.parametrize("as_task", [False, True], ids=["a thread", "a task"])
+def test_several_wait_no_longer_than_one_and_fail_as_one(as_task: bool) -> None:
+    case = Case(budget_s=0.001)
+    keys = [str(n) for n in range(200)]
+    case.put(*keys)
+
+    def load_many() -> list[object]:
+        if as_task:
+            return list(asyncio.run(case.store.load_many_async(keys, 1.0)))
+        return list(case.store.load_many(keys, 1.0))
+
+    case.fake.may_load.clear()
+    for _ in range(5):
+        assert load_many() == [None] * 200
+    assert case.mishaps == {"cache load timeout": 3}
+    case.fake.may_load.set()
+
+
+def test_several_share_a_round_trip() -> None:
+    case = Case()
+    keys = [str(n) for n in range(60)]
+    case.put(*keys[::2])
+    case.fake.may_load.clear()
+    case.store._reader.ask("first")
+    assert case.fake.loading.wait(PATIENCE_S)
+    threading.Timer(0.0, case.fake.may_load.set).start()
+    assert [one is not None for one in case.store.load_many(keys, 1.0)] == [True, False] * 30
+    assert sum(map(len, case.fake.loads)) == 61 and len(case.fake.loads) <= 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pipeline.scripted import Run, both_ways
 from servers import Server, clustered, replicated, running, until
 from stores import Mishaps, entry, redis_store
 
+from edgeclient.cache.marks import Subject
 from edgeclient.cache.stores import redis as module
 from edgeclient.cache.stores import wire
 from edgeclient.cache.stores.redis import Address
@@ -286,3 +288,71 @@ def test_a_cluster_shares_the_entries_among_its_servers(tmp_path: Path, run: Run
         assert case.calls(*QUESTIONS) == ["miss"] * 20
         case.settle()
         case.store.close()
+
+
+# -- what is made invalid
+
+
+def marked(server: Server) -> list[bytes]:
+    return list(server.tell("KEYS", "edgeclient:1:marks:*"))
+
+
+def test_a_set_of_marks_that_is_evicted_takes_all_entries_with_it(server: Server) -> None:
+    one, other = redis_store(server.port), redis_store(server.port)
+    for key in "ab":
+        one.save(entry(key), 1.0)
+    assert one.flush(PATIENCE_S)
+    one.invalidate(Subject(key="a"), 2.0)
+    assert other.load("a", 3.0) is None and other.load("b", 3.0) is not None
+    (name,) = marked(server)
+    server.tell("DEL", name)
+    third = redis_store(server.port)
+    assert [third.load(key, 3.0) for key in "ab"] == [None, None]
+    third.save(entry("b"), 3.0)
+    assert third.flush(PATIENCE_S) and redis_store(server.port).load("b", 3.0) is not None
+    for store in (one, other, third):
+        store.close()
+
+
+def test_a_cleared_server_keeps_no_marks(server: Server) -> None:
+    store = redis_store(server.port)
+    store.invalidate(Subject(key="a"), 2.0)
+    assert len(marked(server)) == 1
+    store.clear()
+    assert marked(server) == []
+    store.close()
+
+
+def test_processes_that_mark_at_the_same_time_lose_nothing(server: Server) -> None:
+    stores = [redis_store(server.port) for _ in range(4)]
+    threads = [
+        threading.Thread(
+            target=lambda n=n, store=store: [store.invalidate(Subject(tag=f"{n}-{m}"), 1.0) for m in range(20)]
+        )
+        for n, store in enumerate(stores)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stores[0]._backend.marks()) == 80
+    for store in stores:
+        store.close()
+
+
+@both_ways
+def test_marks_hold_in_a_cluster(tmp_path: Path, run: Run) -> None:
+    with clustered(tmp_path) as servers:
+        address = Address((("127.0.0.1", servers[0].port),), cluster=True)
+        case, other = calls_over(address, run), calls_over(address, run)
+        assert case.calls("a?", "b?") == ["miss", "miss"]
+        case.settle()
+        case.store.invalidate(Subject(model="gpt-4o"), case.rt.wall())
+        case.rt.time += 1
+        other.rt.time += 1
+        assert other.calls("a?", "b?") == ["miss", "miss"]
+        other.settle()
+        assert case.calls("a?", "b?") == ["hit", "hit"]
+        assert not case.mishaps and not other.mishaps
+        case.store.close()
+        other.store.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from stores import Mishaps, entry, postgres_store, redis_store, sqlite_store
 
+from edgeclient.cache.marks import EVERYTHING, Subject
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.cache.stores.layered import Layered
@@ -61,6 +62,22 @@ def test_load_gives_back_what_was_saved(kept: Kept) -> None:
             kept.settle()
         found = kept.store.load("a", 2.0), kept.store.load("b" * 32, 2.0), kept.store.load("c", 2.0)
         assert found == (entry("a"), entry("b" * 32), None)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("settled", [False, True], ids=["at once", "once written"])
+async def test_several_are_found_together(kept: Kept, settled: bool) -> None:
+    many = [entry(str(n), stored_at=float(n), expires_at=200.0) for n in range(100)]
+    for one in many[::2]:
+        kept.store.save(one, 100.0)
+    if settled:
+        kept.settle()
+    kept.store.invalidate(Subject(key="4"), 50.0)
+    keys = [one.key for one in many]
+    wanted = [one if one.key != "4" and n % 2 == 0 else None for n, one in enumerate(many)]
+    assert kept.store.load_many(keys, 100.0) == wanted
+    assert await kept.store.load_many_async(keys[::-1], 100.0) == wanted[::-1]
+    assert kept.store.load_many([], 100.0) == []
 
 
 @pytest.mark.anyio
@@ -125,6 +142,48 @@ def test_delete_forgets_one(kept: Kept) -> None:
         assert kept.store.load("a", 1.0) is None and kept.store.load("b", 1.0) is not None
         kept.settle()
         assert kept.store.load("a", 1.0) is None and kept.store.load("b", 1.0) is not None
+
+
+OF_THE_FAQ = replace(entry("a"), model="m", namespace="faq", named="q", tags=("t", "u"))
+ANOTHER = replace(entry("b"), model="n", tags=("v",))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        Subject(key="a"), Subject(key="q"), Subject(namespace="faq"), Subject(model="m"), Subject(tag="u"),
+        Subject("q", "faq", "m", "t"), EVERYTHING,
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("settled", [False, True], ids=["at once", "once written"])
+def test_what_is_made_invalid_is_gone_and_nothing_else(kept: Kept, subject: Subject, settled: bool) -> None:
+    for one in (OF_THE_FAQ, ANOTHER, replace(OF_THE_FAQ, key="c", stored_at=3.0)):
+        kept.store.save(one, 4.0)
+    if settled:
+        kept.settle()
+    kept.store.invalidate(subject, 2.0)
+    found = [kept.store.load(key, 4.0) is not None for key in "abc"]
+    assert found == [False, subject != EVERYTHING, True]  # what was stored later stays
+    kept.settle()
+    assert [kept.store.load(key, 4.0) is not None for key in "abc"] == found
+    assert kept.store.save(replace(OF_THE_FAQ, stored_at=5.0), 5.0)
+    assert kept.store.load("a", 5.0) is not None
+
+
+@pytest.mark.parametrize("subject", [Subject(tag="v"), Subject(namespace=""), Subject(model="m", tag="v")], ids=str)
+def test_what_does_not_fit_in_every_word_stays(kept: Kept, subject: Subject) -> None:
+    kept.store.save(OF_THE_FAQ, 1.0)
+    kept.store.invalidate(subject, 2.0)
+    assert kept.store.load("a", 3.0) == OF_THE_FAQ
+
+
+def test_a_mark_stays_after_a_later_one_of_an_earlier_time(kept: Kept) -> None:
+    kept.store.save(OF_THE_FAQ, 1.0)
+    kept.settle()
+    kept.store.invalidate(Subject(tag="t"), 2.0)
+    kept.store.invalidate(Subject(tag="t"), -1.0)
+    assert kept.store.load("a", 3.0) is None
 
 
 def test_clear_forgets_all(kept: Kept) -> None:

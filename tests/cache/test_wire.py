@@ -20,6 +20,10 @@ GOLDEN_2 = (
     b"ec\x02q\xf1\xea\x91\xed\x16\xe0`\x00\x00\x00C"
     b'[true,[["request-id","r\\u00fc"]],10,0.0,100.0,"1","fra","FRA",60.0]{"key":"a"}'
 )
+GOLDEN_3 = (
+    b"ec\x03\xf2\x93\xf7L\xbe?jR\x00\x00\x00`"
+    b'[true,[["request-id","r\\u00fc"]],10,0.0,100.0,"1","fra","FRA",0.0,"gpt-4o","faq","q1",["t","u"]]{"key":"a"}'
+)
 
 ENTRIES = st.builds(
     Entry,
@@ -34,6 +38,10 @@ ENTRIES = st.builds(
     endpoint=st.text(max_size=9),
     pop=st.text(max_size=9),
     stale_s=st.just(0.0) | st.floats(0, 2e9),
+    model=st.text(max_size=9),
+    namespace=st.text(max_size=9),
+    named=st.text(max_size=9),
+    tags=st.lists(st.text(max_size=9), max_size=3).map(tuple),
 )
 
 
@@ -60,7 +68,7 @@ def test_a_truncated_entry_is_damage(kept: Entry, end: int) -> None:
 
 @given(data=st.binary(max_size=300))
 def test_no_bytes_raise_anything_else(data: bytes) -> None:
-    for said in (data, b"ec\x01" + data, b"ec\x02" + data):
+    for said in (data, *(b"ec%c" % schema + data for schema in (1, 2, 3))):
         with pytest.raises((wire.Damaged, wire.Newer)):
             wire.decode("a", said)
 
@@ -80,8 +88,8 @@ def test_a_well_sealed_head_that_says_nothing_is_damage(head: bytes) -> None:
 
 
 def test_a_newer_schema_is_told_from_damage() -> None:
-    with pytest.raises(wire.Newer, match="schema 3"):
-        wire.decode("a", b"ec\x03" + b"whatever it looks like then")
+    with pytest.raises(wire.Newer, match="schema 4"):
+        wire.decode("a", b"ec\x04" + b"whatever it looks like then")
 
 
 def test_schema_1_is_read_for_ever() -> None:
@@ -93,6 +101,12 @@ def test_schema_1_is_read_for_ever() -> None:
 def test_schema_2_is_read_for_ever_and_written_only_for_what_is_kept_after_its_end() -> None:
     assert wire.encode(entry("a", stale_s=60.0)) == GOLDEN_2
     assert wire.decode("a", GOLDEN_2) == entry("a", stale_s=60.0)
+
+
+def test_schema_3_is_read_for_ever() -> None:
+    said = replace(entry("a"), model="gpt-4o", namespace="faq", named="q1", tags=("t", "u"))
+    assert wire.encode(said) == GOLDEN_3
+    assert wire.decode("a", GOLDEN_3) == said
 
 
 def test_a_head_of_one_schema_is_damage_in_the_other() -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from edgeclient.cache.flights import Flight, Flights
+from edgeclient.cache.marks import Subject
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.policies import Policies
@@ -62,6 +63,8 @@ class Scripted:
         self.closed: list[Reply] = []
         self.waited: list[float] = []
         self.probed: list[str] = []
+        self.beside_ones: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self.may_go_beside = True
         self.hedged_after_s: list[float] = []
         self.spare_first = True
         self.learn: Learn = lambda endpoint, rtts_s, took_s: None
@@ -129,9 +132,24 @@ class Scripted:
             return await store.claim_async(key, usable, longest_s)
         return store.claim(key, usable, longest_s)
 
+    async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
+        await self._let_others()
+        return await store.load_many_async(keys, self.wall()) if self.suspends else store.load_many(keys, self.wall())
+
     async def save(self, store: Store, entry: Entry) -> bool:
         await self._let_others()
         return store.save(entry, self.wall())
+
+    def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        if self.may_go_beside:
+            self.beside_ones.append(steps)
+        return self.may_go_beside
+
+    async def go_beside(self) -> None:
+        """Run what was to run beside the calls so far."""
+        begun, self.beside_ones = self.beside_ones, []
+        for steps in begun:
+            await steps()
 
     def probe(self, due: Sequence[Endpoint], learn: Learn) -> bool:
         self.probed += [endpoint.name for endpoint in due]
@@ -182,11 +200,26 @@ class BrokenStore:
     async def load_async(self, key: str, now: float) -> Entry | None:
         raise OSError("load is broken")
 
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        raise OSError("load is broken")
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        raise OSError("load is broken")
+
     def save(self, entry: Entry, now: float) -> bool:
         raise OSError("save is broken")
 
     def delete(self, key: str) -> None:
         raise OSError("delete is broken")
+
+    def invalidate(self, subject: Subject, at: float) -> None:
+        raise OSError("invalidate is broken")
+
+    def gone(self, entry: Entry) -> bool:
+        raise OSError("gone is broken")
+
+    async def gone_async(self, entry: Entry) -> bool:
+        raise OSError("gone is broken")
 
     def clear(self) -> None:
         raise OSError("clear is broken")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeclient.cache import controls, policy, upstream
+from edgeclient.settings import Cache
 from edgeclient.values import Call, Controls, Entry
 
 from .answers import call, cases, replayed, storable
@@ -177,7 +178,8 @@ def test_a_stale_entry_is_usable_for_a_while(now: float, max_age_s: float | None
 )
 def test_for_how_long_a_stale_entry_answers(said: Controls, set_s: float, given_s: float, kept_s: float) -> None:
     assert policy.stale_s(said, set_s) == given_s
-    assert policy.kept_stale_s(said, set_s) == kept_s
+    assert policy.kept_stale_s(said, Cache(stale_if_error_s=set_s)) == kept_s
+    assert policy.kept_stale_s(said, Cache(stale_if_error_s=set_s, stale_while_revalidate_s=500)) == max(kept_s, 500)
 
 
 def test_an_entry_without_usage_does_not_answer_who_wants_it() -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ...values import Entry
+from ..marks import Subject
+
+HEARD_S = 5.0  # after which all who share a store know what one of them made invalid
 
 
 class Store(Protocol):
     """Keeps entries by key. All times are wall-clock seconds, and come from the caller.
 
-    Guarantees: `load` gives back an equal entry or None, never a part of one. An entry past its `kept_until` is never
-    given, nor one from the future: it was stored before the clock went back, and may not live longer for that. One that has
-    expired, and is kept, is given: whether it answers is not the store's to say. `save` replaces, and
-    what was saved is found at once by the same store. Loading and saving end within the store's time budget, whatever
-    happens to what is behind it. All methods are thread-safe. Any may raise: the pipeline counts it and goes on.
+    Guarantees: `load` gives back an equal entry or None, never a part of one, nor one that was made invalid. An entry past
+    its `kept_until` is never given, nor one from the future: it was stored before the clock went back, and may not live
+    longer for that. One that has expired, and is kept, is given: whether it answers is not the store's to say. What
+    `save` took replaces what was there, and is found at once by the same store. Loading and saving end within the store's
+    time budget, whatever happens to what is behind it. All methods are thread-safe. Any may raise: the pipeline
+    counts it and goes on.
     """
 
     @property
@@ -43,10 +47,28 @@ class Store(Protocol):
     def release(self, key: str) -> None:
         """There will be no answer to save: let those who wait in other processes go. Nothing, when the key is not led."""
 
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        """`load` for each key, all within the budget of one."""
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]: ...
+
     def save(self, entry: Entry, now: float) -> bool:
         """Take an entry and return at once; False when it was not taken. It may be written later, beside the call."""
 
     def delete(self, key: str) -> None: ...
+
+    def invalidate(self, subject: Subject, at: float) -> None:
+        """Let what fits, and was stored until `at`, answer nobody any more.
+
+        It holds here at once, and within `HEARD_S` seconds in other processes that share the store and reach it. Raises
+        `StoreError` where it may hold here only.
+        """
+
+    def gone(self, entry: Entry) -> bool:
+        """True when an entry, which somebody else has kept of this store, was made invalid. Ends within the budget."""
+
+    async def gone_async(self, entry: Entry) -> bool:
+        """The same without blocking the event loop."""
 
     def clear(self) -> None:
         """Forget all entries, for everybody who shares them. Raises `StoreError` where that did not succeed."""

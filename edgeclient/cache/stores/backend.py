@@ -64,7 +64,17 @@ class Backend(Protocol):
     def release(self, wishes: Sequence[Wish]) -> None:
         """Say of each lease that is still ours that it is over: for `OVER_S` seconds, then it is free."""
 
-    def clear(self) -> None: ...
+    def mark(self, added: Sequence[str], dropped: Sequence[str]) -> None:
+        """Add these texts to a set that all who share the store have, then take those out of it.
+
+        Who adds at the same time loses nothing. A store that may lose the set has to lose all of its entries with it.
+        """
+
+    def marks(self) -> list[str]:
+        """That set. Called by any thread, as `write` is."""
+
+    def clear(self) -> None:
+        """Forget all entries. What is in the set may stay: it means nothing to later ones."""
 
     def usage(self) -> tuple[int, int]: ...
 

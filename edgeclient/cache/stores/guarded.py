@@ -8,16 +8,18 @@ from __future__ import annotations
 import atexit
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ...errors import StoreError
 from ...values import Entry
+from ..marks import Subject
 from ..waiting import wait, wait_async
 from . import wire
 from .backend import Backend, Mishap, Record
 from .breaker import Breaker
 from .leading import Leading
+from .listening import NEWS, Listening
 from .reader import Question, Reader
 from .writer import Pending, Writer
 
@@ -34,9 +36,10 @@ class Form(Protocol):
 
 
 class Guarded:
-    """A `Store` made of a `Backend`. Never raises but in `clear`: what goes wrong is a miss or a drop, and counted.
+    """A `Store` made of a `Backend`. Never raises but in `clear` and `invalidate`: what goes wrong is a miss or a drop.
 
-    Reading, writing and leases have a breaker each: a full disk keeps nobody from the entries that are there.
+    All of that is counted. Reading, writing and leases have a breaker each: a full disk keeps nobody from the entries that
+    are there.
     """
 
     leases = True
@@ -53,9 +56,10 @@ class Guarded:
         self._backend, self._budget_s, self._mishap, self._clock = backend, budget_s, mishap, clock
         self._form = form
         self.waits = not backend.quick
-        self._reader, self._writer = Reader[bytes](backend.load), Writer(self._write)
+        self._reader, self._writer = Reader[bytes](self._read), Writer(self._write)
         self._reads, self._writes = Breaker(), Breaker()
         self._leading = Leading(backend, form.decode, mishap, clock)
+        self._news = Listening(backend, self._reads, clock)
         self._latest = 0.0
         _all.add(self)
 
@@ -67,7 +71,7 @@ class Guarded:
             return known[0]
         try:
             if self._backend.quick:
-                return self._entry(key, self._backend.load((key,))[0], now)
+                return self._entry(key, self._read((key,))[0], now)
             question = self._reader.ask(key)
             wait(question, self._budget_s)
             return self._entry(key, self._answer(question), now)
@@ -89,13 +93,70 @@ class Guarded:
             self._not_loaded(error)
             return None
 
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        if self._backend.quick:
+            return [self.load(key, now) for key in keys]
+        found, until = self._questions(keys, now), self._clock() + self._budget_s
+        for one in found:
+            if isinstance(one, Question):
+                wait(one, max(0.0, until - self._clock()))
+        return self._answers(found, now)
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        if self._backend.quick:
+            return [self.load(key, now) for key in keys]
+        found, until = self._questions(keys, now), self._clock() + self._budget_s
+        for one in found:
+            if isinstance(one, Question):
+                await wait_async(one, max(0.0, until - self._clock()))
+        return self._answers(found, now)
+
+    def _questions(self, keys: Sequence[str], now: float) -> list[Question[bytes] | Entry | None]:
+        """What waits to be written, and a question for each other key; no question while the breaker is open."""
+        self._look_at_clock(now)
+        asks = self._reads.allows(self._clock())
+        found: list[Question[bytes] | Entry | None] = []
+        for key in keys:
+            pending = self._writer.pending(key)
+            try:
+                found.append(pending[0] if pending is not None else self._reader.ask(key) if asks else None)
+            except Exception as error:  # no thread to be had
+                self._not_loaded(error)
+                asks = False
+                found.append(None)
+        return found
+
+    def _answers(self, found: Sequence[Question[bytes] | Entry | None], now: float) -> list[Entry | None]:
+        """What became of them. However many got no answer, it is one failure: of the store, at this time."""
+        entries: list[Entry | None] = []
+        failed: Exception | None = None
+        for one in found:
+            entry = None
+            try:
+                entry = (
+                    self._entry(one.key, self._answer(one), now) if isinstance(one, Question) else self._alive(one, now)
+                )
+            except Exception as error:
+                failed = error
+            entries.append(entry)
+        if failed is not None:
+            self._not_loaded(failed)
+        return entries
+
     def _without_asking(self, key: str, now: float) -> tuple[Entry | None] | None:
         """What is known before the backend is asked: what waits to be written, or a miss while the breaker is open."""
         self._look_at_clock(now)
         pending = self._writer.pending(key)
         if pending is not None:
-            return (_alive(pending[0], now),)
+            return (self._alive(pending[0], now),)
         return None if self._reads.allows(self._clock()) else (None,)
+
+    def _read(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What is kept under these keys, and the news before it, if it is time for them: without these it is a miss."""
+        self._news.hear(asked=NEWS in keys)
+        asked = [key for key in keys if key != NEWS]
+        found = iter(self._backend.load(asked) if asked else ())
+        return [None if key == NEWS else next(found) for key in keys]
 
     def _answer(self, question: Question[bytes]) -> bytes | None:
         """What became of a question; an answer that came is taken, even when its waiter woke up late."""
@@ -111,7 +172,7 @@ class Guarded:
         if data is None:
             return None
         try:
-            return _alive(self._form.decode(key, data), now)
+            return self._alive(self._form.decode(key, data), now)
         except wire.Newer as error:
             self._mishap("cache entry of a newer version", error)
         except wire.Unreadable as error:
@@ -130,13 +191,63 @@ class Guarded:
     # A store that has just not answered is not waited for a second time: a call pays one budget at the most.
 
     def claim(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
-        return self._leading.claim(key, usable, longest_s, self._budget_s) if self._reads.well else None
+        return self._leading.claim(key, self._valid(usable), longest_s, self._budget_s) if self._reads.well else None
 
     async def claim_async(self, key: str, usable: Callable[[Entry], bool], longest_s: float) -> Entry | None:
-        return await self._leading.claim_async(key, usable, longest_s, self._budget_s) if self._reads.well else None
+        return (
+            await self._leading.claim_async(key, self._valid(usable), longest_s, self._budget_s)
+            if self._reads.well
+            else None
+        )
 
     def release(self, key: str) -> None:
         self._leading.release(key)
+
+    def _valid(self, usable: Callable[[Entry], bool]) -> Callable[[Entry], bool]:
+        return lambda entry: usable(entry) and not self._news.gone(entry)
+
+    def _alive(self, entry: Entry | None, now: float) -> Entry | None:
+        alive = entry is not None and entry.stored_at <= now < entry.kept_until and not self._news.gone(entry)
+        return entry if alive else None
+
+    # -- what was made invalid
+
+    def invalidate(self, subject: Subject, at: float) -> None:
+        try:
+            self._news.invalidate(subject, at)
+        except Exception as error:
+            raise StoreError(f"what was made invalid here may not be so for others: {error!r}") from error
+
+    def gone(self, entry: Entry) -> bool:
+        question = self._asked_for_news()
+        if question is not None:
+            wait(question, self._budget_s)
+            self._have_news(question)
+        return self._news.gone(entry)
+
+    async def gone_async(self, entry: Entry) -> bool:
+        question = self._asked_for_news()
+        if question is not None:
+            await wait_async(question, self._budget_s)
+            self._have_news(question)
+        return self._news.gone(entry)
+
+    def _asked_for_news(self) -> Question[bytes] | None:
+        try:
+            if not self._backend.quick:
+                return self._news.ask(self._reader)
+            self._news.hear()
+        except Exception as error:
+            self._mishap("cache news", error)
+        return None
+
+    def _have_news(self, question: Question[bytes]) -> None:
+        error = self._news.answered(question)
+        if error is None:
+            self._reads.succeeded()
+        else:
+            self._reads.failed(self._clock())
+            self._mishap("cache news", error)
 
     # -- saving
 
@@ -210,6 +321,7 @@ class Guarded:
         self._reads.after_fork()
         self._writes.after_fork()
         self._leading.after_fork()
+        self._news.after_fork()
         self._backend.after_fork()
 
     def _look_at_clock(self, now: float) -> None:
@@ -228,7 +340,3 @@ def _at_exit() -> None:
     until = time.monotonic() + _FLUSH_S
     for guarded in list(_all):
         guarded.flush(max(0.0, until - time.monotonic()))
-
-
-def _alive(entry: Entry | None, now: float) -> Entry | None:
-    return entry if entry is not None and entry.stored_at <= now < entry.kept_until else None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...values import Entry
+from ..marks import Subject
 from . import Store
 
 
 class Layered:
     """Memory above a store that others share. An entry's times are its own, so it lives as long above as below.
 
-    What another process clears below may be answered from above until it expires. One that has expired above answers only
-    when there is no newer one below.
+    What is made invalid below, by whatever process, is not answered from above. One that has expired above answers only when
+    there is no newer one below.
     """
 
     def __init__(self, above: Store, below: Store) -> None:
@@ -26,15 +27,39 @@ class Layered:
 
     def load(self, key: str, now: float) -> Entry | None:
         entry = self._above.load(key, now)
+        if entry is not None and self._below.gone(entry):
+            self._above.delete(key)
+            entry = None
         if entry is not None and now < entry.expires_at:
             return entry
         return self._newer(entry, self._below.load(key, now), now)
 
     async def load_async(self, key: str, now: float) -> Entry | None:
         entry = self._above.load(key, now)
+        if entry is not None and await self._below.gone_async(entry):
+            self._above.delete(key)
+            entry = None
         if entry is not None and now < entry.expires_at:
             return entry
         return self._newer(entry, await self._below.load_async(key, now), now)
+
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        above = [self._above.load(key, now) for key in keys]
+        here = [one is not None and now < one.expires_at and not self._below.gone(one) for one in above]
+        missing = [key for key, found in zip(keys, here, strict=True) if not found]
+        return self._with(above, here, self._below.load_many(missing, now) if missing else [], now)
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        above = [self._above.load(key, now) for key in keys]
+        here = [one is not None and now < one.expires_at and not await self._below.gone_async(one) for one in above]
+        missing = [key for key, found in zip(keys, here, strict=True) if not found]
+        return self._with(above, here, await self._below.load_many_async(missing, now) if missing else [], now)
+
+    def _with(
+        self, above: list[Entry | None], here: list[bool], below: list[Entry | None], now: float
+    ) -> list[Entry | None]:
+        rest = iter(below)
+        return [one if found else self._newer(None, next(rest), now) for one, found in zip(above, here, strict=True)]
 
     def _newer(self, above: Entry | None, below: Entry | None, now: float) -> Entry | None:
         """What was found below, unless it is older than the expired one above."""
@@ -64,6 +89,16 @@ class Layered:
     def delete(self, key: str) -> None:
         self._above.delete(key)
         self._below.delete(key)
+
+    def invalidate(self, subject: Subject, at: float) -> None:
+        self._above.invalidate(subject, at)
+        self._below.invalidate(subject, at)
+
+    def gone(self, entry: Entry) -> bool:
+        return self._below.gone(entry)
+
+    async def gone_async(self, entry: Entry) -> bool:
+        return await self._below.gone_async(entry)
 
     def clear(self) -> None:
         self._above.clear()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...values import Entry
+from ..marks import Subject
 
 _JITTER_S = 1.0  # two threads may tell the time in the wrong order; a clock that was set goes further back
 
@@ -48,6 +49,12 @@ class MemoryStore:
 
     def release(self, key: str) -> None: ...
 
+    def load_many(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        return [self.load(key, now) for key in keys]
+
+    async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]:
+        return self.load_many(keys, now)
+
     def save(self, entry: Entry, now: float) -> bool:
         with self._lock:
             if now < self._latest:
@@ -65,6 +72,17 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         with self._lock:
             self._drop(key)
+
+    def invalidate(self, subject: Subject, at: float) -> None:
+        with self._lock:
+            for key in [key for key, one in self._entries.items() if one.stored_at <= at and subject.fits(one)]:
+                self._drop(key)
+
+    def gone(self, entry: Entry) -> bool:
+        return False  # it would not be here
+
+    async def gone_async(self, entry: Entry) -> bool:
+        return False
 
     def clear(self) -> None:
         with self._lock:

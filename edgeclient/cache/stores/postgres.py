@@ -31,6 +31,7 @@ _STEPS = (
         key bytea PRIMARY KEY, data bytea NOT NULL, size integer NOT NULL, kept_until timestamptz NOT NULL);
     CREATE INDEX edgeclient_entries_kept_until ON edgeclient_entries (kept_until) INCLUDE (size);
     CREATE {logged} TABLE edgeclient_leases (key bytea PRIMARY KEY, token bytea NOT NULL, until timestamptz NOT NULL);""",
+    "CREATE {logged} TABLE edgeclient_marks (what text PRIMARY KEY)",
 )
 _SAID = "edgeclient cache, schema "
 
@@ -134,6 +135,24 @@ class PostgresBackend:
         keys, tokens = sorted(short(wish.key) for wish in wishes), [wish.token for wish in wishes]
         with self._leasing as db:
             db.execute(_RELEASE, (OVER_S, keys, tokens))
+
+    def mark(self, added: Sequence[str], dropped: Sequence[str]) -> None:
+        with self._writing as db:
+            self._prepare(self._writing, db)
+            with limited(db, LONGEST_S):
+                db.execute(
+                    "INSERT INTO edgeclient_marks SELECT unnest(%b::text[]) ON CONFLICT DO NOTHING", (list(added),)
+                )
+                db.execute("DELETE FROM edgeclient_marks WHERE what = ANY(%b)", (list(dropped),))
+
+    def marks(self) -> list[str]:
+        try:
+            with self._reading as db:
+                if self._reading.is_new:
+                    _check(db)
+                return [what for (what,) in db.execute("SELECT what FROM edgeclient_marks").fetchall()]
+        except errors.UndefinedTable:  # nobody has marked anything yet
+            return []
 
     def scan(self) -> Iterator[tuple[str, bytes]]:
         """All entries by their keys, some at a time; makes no table where there is none."""

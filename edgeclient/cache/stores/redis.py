@@ -4,6 +4,9 @@ Keys are `edgeclient:1:GENERATION:KEY`, with the server's own expiry; the 1 is t
 is a word that stands under `edgeclient:1:generation`; a new word there makes all entries unreachable at once, and they expire
 by themselves. It is a random word, not a number: if the server evicts it, the next one is new, and nothing that was cleared
 comes back. What is remembered of paths stands beside them, as `edgeclient:1:paths:NAME`, and is not cleared.
+comes back. What was made invalid is a set, `edgeclient:1:marks:GENERATION`. Where there is one the word under
+`edgeclient:1:generation` is followed by a `!`, which is no part of it: if the server evicts the set, that is seen, and a new
+generation begins.
 
 Its sync client serves tasks too, in the reader's thread: a lookup can be left at its deadline while the connection goes on
 being made, which takes several round trips where a budget has room for one.
@@ -25,6 +28,7 @@ from .replicas import Replicas
 
 _PREFIX = "edgeclient:1:"
 _GENERATION = f"{_PREFIX}generation"
+_FLAG = b"!"
 _PIECE = 200  # entries that a scan asks for at once
 _SHELF = f"{_PREFIX}paths:"  # no generation is spelled so: they are hexadecimal
 # A lease has the name of its entry in braces, which a cluster keeps in the same slot. Its value is a token; `-`: it is over.
@@ -79,7 +83,8 @@ class RedisBackend:
             return self._load_near(near, self._generation, keys)
         for _ in range(2):  # the second time when the entries were cleared since the last one
             generation = self._generation
-            self._generation, *found = self._get([_GENERATION, *(_name(generation, key) for key in keys)])
+            said, *found = self._get([_GENERATION, *(_name(generation, key) for key in keys)])
+            self._generation = _bare(said)
             self._replicas.primary_answered()
             if self._generation is None:
                 break
@@ -98,7 +103,7 @@ class RedisBackend:
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
         client = self._connected()
-        generation = self._generation or self._begin(client)
+        generation = self._generation or _bare(self._begin(client))
         pipe = client.pipeline(transaction=False)
         for key in deleted:
             pipe.delete(_name(generation, key))
@@ -109,7 +114,7 @@ class RedisBackend:
             ):
                 pipe.set(name, record.data, px=left_ms)
         pipe.get(_GENERATION)
-        self._generation = pipe.execute()[-1]
+        self._generation = _bare(pipe.execute()[-1])
         self._replicas.primary_answered()
         if self._address.has_replicas:
             self._replicas.measure(client)
@@ -126,7 +131,8 @@ class RedisBackend:
                 pipe.get(_lease(name))
                 pipe.get(name)
             pipe.get(_GENERATION)
-            *found, self._generation = pipe.execute()
+            *found, said = pipe.execute()
+            self._generation = _bare(said)
             if self._generation in (None, generation):
                 break
             generation = self._generation
@@ -140,10 +146,32 @@ class RedisBackend:
             name = _name(self._generation, wish.key)
             self._run(client, _RELEASE, (_lease(name),), wish.token, _OVER, int(OVER_S * 1e3))
 
+    def mark(self, added: Sequence[str], dropped: Sequence[str]) -> None:
+        client = self._connected()
+        said = client.get(_GENERATION) or self._begin(client)
+        name = _marks(said)
+        client.sadd(name, *added)
+        if dropped:
+            client.srem(name, *dropped)
+        if not said.endswith(_FLAG) and client.append(_GENERATION, _FLAG) == len(_FLAG):
+            self.clear()  # the word was evicted just now
+
+    def marks(self) -> list[str]:
+        client = self._connected()
+        said = client.get(_GENERATION)
+        if said is None or not said.endswith(_FLAG):
+            return []
+        found = [what.decode("utf-8", "replace") for what in client.smembers(_marks(said))]
+        if not found:
+            self.clear()  # the set was evicted, and nobody knows what is valid
+        return found
+
     def clear(self) -> None:
-        word = _word()
-        self._connected().set(_GENERATION, word)
+        word, client = _word(), self._connected()
+        said = client.getset(_GENERATION, word)
         self._generation = word
+        if said is not None and said.endswith(_FLAG):
+            client.delete(_marks(said))
 
     def usage(self) -> tuple[int, int]:
         """Unknown: only a scan of all keys would tell."""
@@ -152,7 +180,7 @@ class RedisBackend:
     def scan(self) -> Iterator[tuple[str, bytes]]:
         """All entries that can be found now; those that were cleared, and wait for their expiry, are none."""
         client = self._connected()
-        begin = _name(client.get(_GENERATION), "")
+        begin = _name(_bare(client.get(_GENERATION)), "")
         names = (name for name in client.scan_iter(match=f"{begin}*", count=_PIECE))
         while piece := list(islice(names, _PIECE)):
             pipe = client.pipeline(transaction=False)
@@ -191,7 +219,7 @@ class RedisBackend:
         return found
 
     def _begin(self, client: Any) -> bytes:
-        """The generation of a server that has none yet, or whose generation we do not know."""
+        """The generation of a server that has none yet, or whose generation we do not know; with its flag."""
         pipe = client.pipeline(transaction=False)
         pipe.set(_GENERATION, _word(), nx=True)
         pipe.get(_GENERATION)
@@ -323,6 +351,15 @@ def _whose(held: bytes | None, wish: Wish) -> Lease:
     if held == wish.token:
         return Lease.MINE
     return Lease.OVER if held in (None, _OVER) else Lease.THEIRS
+
+
+def _bare(said: bytes | None) -> bytes | None:
+    """The generation's word without what follows it."""
+    return None if said is None else said.rstrip(_FLAG)
+
+
+def _marks(said: bytes) -> str:
+    return f"{_PREFIX}marks:{said.rstrip(_FLAG).decode('latin-1')}"
 
 
 def _word() -> bytes:

@@ -18,7 +18,7 @@ from urllib.request import pathname2url
 from ...errors import StoreError
 from .backend import OVER_S, Lease, Record, Wish, long, short
 
-SCHEMA = 1  # of the tables; `user_version` of the file
+SCHEMA = 2  # of the tables; `user_version` of the file
 APPLICATION = 0x65646763  # `application_id`: how we know our own files
 _HEADER = b"SQLite format 3\0"
 _PAGE = 4096
@@ -31,6 +31,7 @@ _TABLES = f"""
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, stored_at REAL NOT NULL, expires_at REAL NOT NULL, data BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_expire ON entries (expires_at);
+CREATE TABLE IF NOT EXISTS marks (what TEXT PRIMARY KEY) WITHOUT ROWID;
 PRAGMA user_version = {SCHEMA};
 """
 
@@ -105,6 +106,15 @@ class SqliteBackend:
         said = [(time.time() + OVER_S, short(wish.key), wish.token) for wish in wishes]
         with self._leasing as db:
             db.executemany("UPDATE leases SET token = x'', until = ? WHERE key = ? AND token = ?", said)
+
+    def mark(self, added: Sequence[str], dropped: Sequence[str]) -> None:
+        with self._writing as db, _transaction(db):
+            db.executemany("INSERT OR IGNORE INTO marks VALUES (?)", [(what,) for what in added])
+            db.executemany("DELETE FROM marks WHERE what = ?", [(what,) for what in dropped])
+
+    def marks(self) -> list[str]:
+        with self._reading as db:
+            return [what for (what,) in db.execute("SELECT what FROM marks")]
 
     def clear(self) -> None:
         with self._writing as db:

@@ -4,20 +4,25 @@ Schema 1:  b"ec", the schema as one byte, a digest of 8 bytes over the key and a
 (4 bytes, the highest first), the head, the answer's body. The head is a JSON list: [has_usage, headers (one or none:
 ["request-id", value]), size, stored_at, expires_at, id, endpoint, pop]. The key is in the digest and not in the bytes: under
 another key they are damaged.
-Schema 2:  the head has one more item, stale_s. Written only for entries that have it: older versions read all others.
+Schema 2:  the head has one more item, stale_s.
+Schema 3:  the head has four more items: model, namespace, named, tags.
+The lowest is written that holds all of an entry. Of one that does not say its model nobody knows it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from sys import intern
+from typing import Any
 
 from ...values import Entry
 
-SCHEMA = 2  # the highest that is read
+SCHEMA = 3  # the highest that is read
 
 CLEAR, SEALED = b"ec", b"es"  # how an entry begins; `sealed` writes the other kind
 _DIGEST = 8
+_LACKING: dict[int, list[Any]] = {1: [0.0, "", "", "", ()], 2: ["", "", "", ()], 3: []}  # what a head does not say
 _START = len(CLEAR) + 1 + _DIGEST
 _dumps = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -56,7 +61,10 @@ def encode(entry: Entry) -> bytes:
         entry.pop,
     ]
     schema = 1
-    if entry.stale_s:
+    if entry.model or entry.namespace or entry.named or entry.tags:
+        schema = 3
+        said += [entry.stale_s, entry.model, entry.namespace, entry.named, entry.tags]
+    elif entry.stale_s:
         schema = 2
         said.append(entry.stale_s)
     head = _dumps(said).encode()
@@ -84,7 +92,9 @@ def decode(key: str, data: bytes) -> Entry:
 def _read(key: str, schema: int, rest: bytes) -> Entry:
     end = 4 + int.from_bytes(rest[:4], "big")
     said = json.loads(rest[4:end])
-    has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop, stale_s = said if schema > 1 else [*said, 0.0]
+    first: list[Any]
+    *first, stale_s, model, namespace, named, tags = list[Any](said) + _LACKING[schema]
+    has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop = first
     return Entry(
         key=key,
         body=rest[end:],
@@ -97,6 +107,10 @@ def _read(key: str, schema: int, rest: bytes) -> Entry:
         pop=pop,
         request_id=next((value for _, value in headers), "").encode("latin-1"),
         stale_s=float(stale_s),
+        model=intern(model),  # thousands of entries have the same few
+        namespace=intern(namespace),
+        named=named,
+        tags=tuple(tags),
     )
 
 
