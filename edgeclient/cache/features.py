@@ -70,8 +70,9 @@ def _subjects(a: Reading, b: Reading, meanings: Meanings) -> list[float]:
     both = in_a & in_b
     only_a, only_b = [one for one in a.content if one not in both], [one for one in b.content if one not in both]
     weight = {one: meanings.weight(word) for reading in (a, b) for one, word in reading.originals.items()}
-    total_a, total_b = sum(weight[one] for one in in_a) + 1e-6, sum(weight[one] for one in in_b) + 1e-6
-    common = sum(weight[one] for one in both)
+    # Summed in the order of the words: a set's order, and with it the last digit, differs between processes.
+    total_a, total_b = sum([weight[one] for one in a.content]) + 1e-6, sum([weight[one] for one in b.content]) + 1e-6
+    common = sum([weight[one] for one in a.content if one in both])
     table = _likeness(only_a[:_FAR], only_b[:_FAR], a, b, meanings)
     best_a = [max(row, default=0.0) for row in table] + [0.0] * (len(only_a) - _FAR)
     best_b = [max(column) for column in zip(*table, strict=True)] if table else []
