@@ -97,7 +97,7 @@ def _undone(a: Reading, b: Reading) -> bool:
     """Each prompt has a word that the other lacks, and one is the other behind "un", "dis" ..."""
     if a.negations % 2 != b.negations % 2:
         return False  # "unable" and "not able"
-    only_a, only_b = a.originals.keys() - b.originals.keys(), b.originals.keys() - a.originals.keys()
+    only_a, only_b = _only(a, b), _only(b, a)
     if max(len(only_a), len(only_b)) > _FEW:
         return False
     return any(_undoes(one, other) or _undoes(other, one) for one in only_a for other in only_b)
@@ -105,7 +105,9 @@ def _undone(a: Reading, b: Reading) -> bool:
 
 def _undoes(one: str, other: str) -> bool:
     """True for "unfreeze" and "freeze", also with a slip of the hand in either."""
-    return one[0] in "undi" and any(_slipped(one, prefix + other) for prefix in _UNDOING) and not alike(one, other)
+    if one[0] not in "undi" or not 1 <= len(one) - len(other) <= 4:
+        return False
+    return any(_slipped(one, prefix + other) for prefix in _UNDOING) and not alike(one, other)
 
 
 def _slipped(one: str, other: str) -> bool:
@@ -150,7 +152,11 @@ def _precedes(reading: Reading, one: str, other: str) -> bool:
 
 
 def _differ_little(a: Reading, b: Reading) -> bool:
-    return max(len(a.originals.keys() - b.originals.keys()), len(b.originals.keys() - a.originals.keys())) <= _FEW
+    return max(len(_only(a, b)), len(_only(b, a))) <= _FEW
+
+
+def _only(a: Reading, b: Reading) -> list[str]:
+    return [one for one in a.originals if one not in b.originals]
 
 
 def _order(a: Reading, b: Reading) -> bool:

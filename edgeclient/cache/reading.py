@@ -269,10 +269,11 @@ def _order(special: list[tuple[int, str, str]]) -> dict[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=32)
-def grams(text: str) -> frozenset[tuple[str, ...]]:
+def grams(text: str) -> frozenset[str]:
     """The groups of four characters in a reading's text; one of fewer, when there are no more."""
     said = " ".join(_LETTERS.findall(text[:3000].lower()))
-    return frozenset(zip(said, said[1:], said[2:], said[3:], strict=False)) or frozenset([tuple(said)])
+    # Strings, because tuples, made sooner, keep the garbage collector busy.
+    return frozenset([said[at : at + 4] for at in range(max(1, len(said) - 3))])
 
 
 def packed(reading: Reading) -> bytes:
