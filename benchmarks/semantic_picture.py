@@ -56,9 +56,12 @@ def _grid() -> list[str]:
 
 
 def _dots(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Dots with their names beside them, moved down where another name is."""
+    """Dots with their names beside them, moved down where another name is. Rules that do the same share a dot."""
     found, taken = [], list[tuple[float, float]]()
-    for name, (right, wrong) in sorted(points.items(), key=lambda one: one[1]):
+    names: dict[tuple[float, float], str] = {}
+    for name, point in points.items():
+        names[point] = f"{names[point]}, {name}" if point in names else name
+    for (right, wrong), name in sorted(names.items()):
         x, y = _x(right), _y(wrong)
         found.append(
             f'<circle class="{"ours" if name.startswith("ours") else "other"}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'

@@ -35,7 +35,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from edgeclient.cache.bound import Bound, Prior
 from edgeclient.cache.embedders import Embedder, embedder
-from edgeclient.cache.features import NAMES, features
+from edgeclient.cache.features import NAMES, asked, features
 from edgeclient.cache.guards import VETOES, conflicts
 from edgeclient.cache.reading import Reading, read
 
@@ -154,7 +154,7 @@ def _compare(a: Reading | None, b: Reading | None, cosine: float, vectors: Embed
     if a is None or b is None or a.equal == b.equal:
         return False, a is not None and b is not None
     spoke = conflicts(a, b)
-    into[:] = features(a, b, cosine, vectors, spoke)
+    into[:] = features(a, asked(b, vectors), cosine, vectors, spoke)
     return VETOES.isdisjoint(spoke), False
 
 

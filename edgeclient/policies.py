@@ -22,8 +22,8 @@ from .telemetry.events import Telemetry
 from .values import Controls, Endpoint
 
 if TYPE_CHECKING:
+    from .cache.lessons import Lessons
     from .cache.semantic import Semantic
-    from .cache.sharing import Sharing
     from .settings import Settings
 
 
@@ -39,7 +39,7 @@ class Policies:
     flights: Flights
     telemetry: Telemetry
     semantic: Semantic | None = None  # None: only equal questions are the same
-    sharing: Sharing | None = None  # of what the semantic cache has learned; None: it ends with this process
+    lessons: Lessons | None = None  # of what the semantic cache has learned; None: it ends with this process
     later: Later | None = None  # where answers are compared, beside calls
     first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered
     retries: RetryBudget = field(default_factory=RetryBudget)

@@ -254,13 +254,13 @@ def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
     if semantic is None or store is None or dialect is None:
         return
     semantic.keep(lookup.question, lookup.vector, entry.key)
-    sharing, now = edge.sharing, entry.stored_at
-    if edge.later is None or not (lookup.key or (sharing is not None and sharing.is_due(now))):
+    lessons, now = edge.lessons, entry.stored_at
+    if edge.later is None or not (lookup.key or (lessons is not None and lessons.is_due(now))):
         return
 
     def compare() -> None:
-        if sharing is not None and sharing.is_due(now):
-            sharing.visit(now)
+        if lessons is not None and lessons.is_due(now):
+            lessons.visit(now)
         other = store.load(lookup.key, now) if lookup.key else None
         if other is not None:
             texts = TEXTS[dialect.name]

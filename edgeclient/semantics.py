@@ -9,8 +9,8 @@ from random import Random
 from .cache.embedders import Vectors, embedder
 from .cache.evidence import Report
 from .cache.later import Later
+from .cache.lessons import Lessons
 from .cache.semantic import Explained, Semantic
-from .cache.sharing import Sharing
 from .cache.stores import Store
 from .errors import SettingsError
 from .noting import notes
@@ -35,7 +35,7 @@ def begin(edge: Policies, chance: Random) -> None:
         mishap=edge.telemetry.mishap,
     )
     shared = getattr(edge.store, "below", None)  # what is in this process's memory alone ends with it
-    edge.sharing = Sharing(edge.semantic, shared) if shared is not None else None
+    edge.lessons = Lessons(edge.semantic, shared) if shared is not None else None
     edge.later = Later("semantic-comparison", edge.telemetry.mishap)
 
 

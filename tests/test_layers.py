@@ -40,14 +40,17 @@ EXCEPTIONS = {
 POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic", "upstream")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
-    + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
+    + [
+        f"cache.{name}"
+        for name in ("lexicon", "roles", "reading", "guards", "features", "verifier", "matcher", "bound")
+    ]
     + [
         "cache.embedders.contract",
         "cache.embedders.none",
         "cache.index",
         "cache.agreement",
         "cache.evidence",
-        "cache.sharing",
+        "cache.lessons",
     ]
     + [
         f"pops.{name}"

@@ -23,7 +23,8 @@ __all__ = ["COLD", "Account", "Bound", "Prior", "Risk", "Verdict", "merged"]
 _WINDOW = 2000  # lookups over which the budget is kept
 _AGAIN = 25  # lookups after which limits are found anew
 _EARLY = 100  # lookups before which a limit is the budget itself: too few to see what is asked
-_BRAKE = 1.1  # times the budget; what is expected to be wrong in the window may pass the budget no further than this
+# Times the budget; what is expected to be wrong in the window may pass it no further. Chosen by hand: see `risk._UNSURE`.
+_BRAKE = 1.1
 _HIGHEST = 0.35  # no candidate of a higher risk is ever served
 _PARTITIONS = 4096
 _RUN = 4.0  # wrong answers, beyond twice what was expected, that close a partition

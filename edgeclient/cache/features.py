@@ -7,8 +7,8 @@ these may change its meaning without a new file.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from .guards import GUARDS, alike
@@ -43,57 +43,89 @@ NAMES: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def features(a: Reading, b: Reading, cosine: float, meanings: Meanings, spoke: Sequence[str]) -> list[float]:
+@dataclass(slots=True)
+class Asked:
+    """What the features take of the asked prompt, once for all candidates."""
+
+    reading: Reading
+    grams: frozenset[str]
+    weight: dict[str, float]  # of its content, in order
+    total: float
+    pairs: set[tuple[str, str]]  # of stems that follow one another
+    words: frozenset[str]
+    prepositions: list[str]
+    counts: bool  # asks for a number
+
+
+def asked(reading: Reading, meanings: Meanings) -> Asked:
+    """The asked prompt, ready to be compared."""
+    lex = lexicon()
+    words = frozenset(reading.words)
+    weight = {one: meanings.weight(word) for one, word in reading.originals.items()}
+    return Asked(
+        reading=reading,
+        grams=grams(reading.text),
+        weight=weight,
+        # Summed in the order of the words: a set's order, and with it the last digit, differs between processes.
+        total=sum(weight.values()) + 1e-6,
+        pairs=set(zip(reading.stems, reading.stems[1:], strict=False)),
+        words=words,
+        prepositions=[word for word in reading.words if word in lex.prepositions],
+        counts=not words.isdisjoint(lex.counting),
+    )
+
+
+def features(a: Reading, b: Asked, cosine: float, meanings: Meanings, spoke: Sequence[str]) -> list[float]:
     """The features in the order of `NAMES`; `a` is the stored prompt, `b` the asked one, `spoke` their conflicts."""
-    grams_a, grams_b = grams(a.text), grams(b.text)
-    ends = _ends(a.stems, b.stems)
+    grams_a = grams(a.text)
+    ends = _ends(a.stems, b.reading.stems)
+    both = [one for one in a.content if one in b.weight]
     return [
         cosine,
-        _share(grams_a, grams_b, grams_a & grams_b),
-        *_subjects(a, b, meanings),
+        _share(len(grams_a), len(b.grams), len(grams_a & b.grams)),
+        *_subjects(a, b, both, meanings),
         *_forms(a, b, ends),
         *_small(a, b),
-        *_core(a, b, ends),
+        *_core(a, b.reading, both, ends),
         float(len(spoke)),
         *(_SILENCE if not spoke else [1.0 if name in spoke else 0.0 for name in GUARDS]),
     ]
 
 
-def _share(a: Collection[object], b: Collection[object], both: Collection[object]) -> float:
-    whole = len(a) + len(b) - len(both)
-    return len(both) / whole if whole else 1.0
+def _share(a: int, b: int, both: int) -> float:
+    whole = a + b - both
+    return both / whole if whole else 1.0
 
 
-def _subjects(a: Reading, b: Reading, meanings: Meanings) -> list[float]:
+def _subjects(a: Reading, b: Asked, both: list[str], meanings: Meanings) -> list[float]:
     """ "shared" to "slips": the words that carry a subject, what the other prompt has of them, and what it has instead."""
-    in_a, in_b = frozenset(a.content), frozenset(b.content)
-    both = in_a & in_b
-    only_a, only_b = [one for one in a.content if one not in both], [one for one in b.content if one not in both]
-    weight = {one: meanings.weight(word) for reading in (a, b) for one, word in reading.originals.items()}
-    total_a, total_b = sum(weight[one] for one in in_a) + 1e-6, sum(weight[one] for one in in_b) + 1e-6
-    common = sum(weight[one] for one in both)
-    table = _likeness(only_a[:_FAR], only_b[:_FAR], a, b, meanings)
-    best_a = [max(row, default=0.0) for row in table] + [0.0] * (len(only_a) - _FAR)
+    weight = b.weight
+    only_a, only_b = [one for one in a.content if one not in weight], [one for one in weight if one not in a.originals]
+    own = {one: meanings.weight(a.originals[one]) for one in only_a}
+    total_a = sum([weight[one] if one in weight else own[one] for one in a.content]) + 1e-6
+    weighed_a, weighed_b = list(own.values()), [weight[one] for one in only_b]
+    table = _likeness(only_a[:_FAR], only_b[:_FAR], a, b.reading, meanings)
+    most = [max(row) for row in table] if only_b else [0.0] * len(table)
+    best_a = most + [0.0] * (len(only_a) - _FAR)
     best_b = [max(column) for column in zip(*table, strict=True)] if table else []
     best_b += [0.0] * (len(only_b) - len(best_b))
-    left_a = [weight[one] * (1 - best) for one, best in zip(only_a, best_a, strict=True)]
-    left_b = [weight[one] * (1 - best) for one, best in zip(only_b, best_b, strict=True)]
-    heavy_a, heavy_b = max(left_a, default=0.0), max(left_b, default=0.0)
-    lost_a, lost_b = sum(weight[one] for one in only_a), sum(weight[one] for one in only_b)
+    left_a = [worth * (1 - best) for worth, best in zip(weighed_a, best_a, strict=True)]
+    left_b = [worth * (1 - best) for worth, best in zip(weighed_b, best_b, strict=True)]
+    lost_a, lost_b, remains_a, remains_b = sum(weighed_a), sum(weighed_b), sum(left_a), sum(left_b)
     return [
-        _share(in_a, in_b, both),
-        common / (total_a + lost_b),
+        _share(len(a.content), len(weight), len(both)),
+        sum([weight[one] for one in both]) / (total_a + lost_b),
         lost_a / total_a,
-        lost_b / total_b,
-        max((weight[one] for one in only_a), default=0.0),
-        max((weight[one] for one in only_b), default=0.0),
-        min(heavy_a, heavy_b),
-        sum(left_a) + sum(left_b),
-        1 - sum(left_a) / total_a,
-        1 - sum(left_b) / total_b,
+        lost_b / b.total,
+        max(weighed_a, default=0.0),
+        max(weighed_b, default=0.0),
+        min(max(left_a, default=0.0), max(left_b, default=0.0)),
+        remains_a + remains_b,
+        1 - remains_a / total_a,
+        1 - remains_b / b.total,
         min(best_a, default=1.0),
         min(best_b, default=1.0),
-        *_changes(only_a, only_b, table),
+        *_changes(len(only_a), len(only_b), most),
     ]
 
 
@@ -119,32 +151,32 @@ def _likeness(only_a: list[str], only_b: list[str], a: Reading, b: Reading, mean
     ]
 
 
-def _changes(only_a: list[str], only_b: list[str], table: list[list[float]]) -> list[float]:
-    most = [max(row, default=0.0) for row in table]
+def _changes(only_a: int, only_b: int, most: list[float]) -> list[float]:
     return [
-        float(bool(only_a) != bool(only_b)),
-        float(min(len(only_a), 8)),
-        float(min(len(only_b), 8)),
-        float(len(only_a) == 1 == len(only_b)),
+        float((only_a > 0) != (only_b > 0)),
+        float(min(only_a, 8)),
+        float(min(only_b, 8)),
+        float(only_a == 1 == only_b),
         min(most, default=0.0),
-        float(sum(like == _SYNONYM for like in most)),
-        float(sum(like == _SLIP for like in most)),
+        float(most.count(_SYNONYM)),
+        float(most.count(_SLIP)),
     ]
 
 
-def _forms(a: Reading, b: Reading, ends: tuple[int, int]) -> list[float]:
+def _forms(a: Reading, b: Asked, ends: tuple[int, int]) -> list[float]:
     """ "in order" to "same first": the shape of the two texts."""
-    length_a, length_b = len(a.stems), len(b.stems)
-    pairs_a, pairs_b = set(zip(a.stems, a.stems[1:], strict=False)), set(zip(b.stems, b.stems[1:], strict=False))
+    stems_b = b.reading.stems
+    length_a, length_b = len(a.stems), len(stems_b)
+    pairs_a = set(zip(a.stems, a.stems[1:], strict=False))
     shorter, longer = min(length_a, length_b), max(length_a, length_b)
     return [
-        2 * _in_order(a.stems, b.stems, ends) / max(1, length_a + length_b),
-        _share(pairs_a, pairs_b, pairs_a & pairs_b) if pairs_a or pairs_b else 0.0,
+        2 * _in_order(a.stems, stems_b, ends) / max(1, length_a + length_b),
+        _share(len(pairs_a), len(b.pairs), len(pairs_a & b.pairs)) if pairs_a or b.pairs else 0.0,
         shorter / max(1, longer),
         math.log1p(shorter),
         math.log1p(longer),
-        float(a.question == b.question),
-        float(a.content[:1] == b.content[:1]),
+        float(a.question == b.reading.question),
+        float(a.content[:1] == b.reading.content[:1]),
     ]
 
 
@@ -165,21 +197,22 @@ def _in_order(a: Sequence[str], b: Sequence[str], ends: tuple[int, int]) -> int:
     return before + after + (every ^ left).bit_count()
 
 
-def _small(a: Reading, b: Reading) -> list[float]:
+def _small(a: Reading, b: Asked) -> list[float]:
     """ "pronouns" to "first three": what small words, names and numbers say."""
     lex = lexicon()
-    said_a, said_b = frozenset(a.words), frozenset(b.words)
-    changed = said_a ^ said_b
-    of_a, of_b = ([word for word in words if word in lex.prepositions] for words in (a.words, b.words))
+    words = frozenset(a.words)
+    changed = words ^ b.words
+    asked = b.reading
+    of_a = [word for word in a.words if word in lex.prepositions]
     return [
         float(min(4, len(changed & lex.pronouns))),
         float(min(8, len(changed & lex.small))),
-        float(min(6, _different(of_a, of_b))),
-        float(min(5, len(a.names.difference(b.content)) + len(b.names.difference(a.content)))),
-        float(bool(a.numbers)) + float(bool(b.numbers)),
-        float(said_a.isdisjoint(lex.counting) != said_b.isdisjoint(lex.counting)),
-        0.5 * (float(_leads(a, b)) + float(_leads(b, a))),
-        len(frozenset(a.content[:3]) & frozenset(b.content[:3])) / 3,
+        float(min(6, _different(of_a, b.prepositions))),
+        float(min(5, len(a.names - asked.originals.keys()) + len(asked.names - a.originals.keys()))),
+        float(bool(a.numbers)) + float(bool(asked.numbers)),
+        float(words.isdisjoint(lex.counting) is b.counts),
+        0.5 * (float(_leads(a, asked)) + float(_leads(asked, a))),
+        len(frozenset(a.content[:3]) & frozenset(asked.content[:3])) / 3,
     ]
 
 
@@ -187,8 +220,13 @@ def _different(ones: list[str], others: list[str]) -> int:
     """How many words there are that the other list does not have as often."""
     if ones == others:
         return 0
-    of_a, of_b = Counter(ones), Counter(others)
-    return (of_a - of_b).total() + (of_b - of_a).total()
+    more, left = 0, others.copy()
+    for one in ones:
+        if one in left:
+            left.remove(one)
+        else:
+            more += 1
+    return more + len(left)
 
 
 def _leads(a: Reading, b: Reading) -> bool:
@@ -196,18 +234,15 @@ def _leads(a: Reading, b: Reading) -> bool:
     return bool(a.content) and a.content[0] in b.content[:3]
 
 
-def _core(a: Reading, b: Reading, ends: tuple[int, int]) -> list[float]:
+def _core(a: Reading, b: Reading, both: list[str], ends: tuple[int, int]) -> list[float]:
     """ "core a" to "subject order": where the two differ, and whether what they share comes in the same order."""
     before, after = ends
     longer = max(1, len(a.stems), len(b.stems))
-    in_b = frozenset(b.content)
-    shared_a = [one for one in a.content if one in in_b]
-    in_shared = frozenset(shared_a)
-    shared_b = [one for one in b.content if one in in_shared]
+    both_b = [one for one in b.content if one in a.originals]
     return [
         math.log1p(len(a.stems) - before - after),
         math.log1p(len(b.stems) - before - after),
         before / longer,
         after / longer,
-        _in_order(shared_a, shared_b, _ends(shared_a, shared_b)) / max(1, len(shared_a)),
+        _in_order(both, both_b, _ends(both, both_b)) / max(1, len(both)),
     ]

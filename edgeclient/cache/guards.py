@@ -12,7 +12,10 @@ from functools import lru_cache
 
 from .lexicon import lexicon, stem
 from .reading import Reading
+from .roles import against
 
+_UNDOING = ("un", "non", "dis", "de", "in", "im")
+_FEW = 3  # words that carry a subject; of prompts that differ in more, an "un" says little
 _LONG = 80  # words; of prompts that both have more, what they share says little about what is asked
 
 
@@ -87,7 +90,33 @@ def _of_kind(kind: str, *, both: bool) -> Callable[[Reading, Reading], bool]:
 
 
 def _opposite(a: Reading, b: Reading) -> bool:
-    return any(b.sides.get(axis, side) != side for axis, side in a.sides.items())
+    return any(b.sides.get(axis, side) != side for axis, side in a.sides.items()) or _undone(a, b)
+
+
+def _undone(a: Reading, b: Reading) -> bool:
+    """Each prompt has a word that the other lacks, and one is the other behind "un", "dis" ..."""
+    if a.negations % 2 != b.negations % 2:
+        return False  # "unable" and "not able"
+    only_a, only_b = _only(a, b), _only(b, a)
+    if max(len(only_a), len(only_b)) > _FEW:
+        return False
+    return any(_undoes(one, other) or _undoes(other, one) for one in only_a for other in only_b)
+
+
+def _undoes(one: str, other: str) -> bool:
+    """True for "unfreeze" and "freeze", also with a slip of the hand in either."""
+    if one[0] not in "undi" or not 1 <= len(one) - len(other) <= 4:
+        return False
+    return any(_slipped(one, prefix + other) for prefix in _UNDOING) and not alike(one, other)
+
+
+def _slipped(one: str, other: str) -> bool:
+    """The same but for one letter, or two that changed places; of short words nothing may differ."""
+    if one == other:
+        return True
+    before, after = ends(one, other)
+    longer = max(len(one), len(other)) - before - after
+    return len(other) > 5 and (longer <= 1 or (longer == 2 and sorted(one) == sorted(other)))
 
 
 def _negation(a: Reading, b: Reading) -> bool:
@@ -99,7 +128,35 @@ def _question(a: Reading, b: Reading) -> bool:
 
 
 def _direction(a: Reading, b: Reading) -> bool:
-    return any(one in b.roles and part.isdisjoint(b.roles[one]) for one, part in a.roles.items())
+    special = any(one in b.roles and part.isdisjoint(b.roles[one]) for one, part in a.roles.items())
+    return special or (
+        bool(a.parts and b.parts) and _differ_little(a, b) and (against(a.parts, b.parts) or _swapped(a, b))
+    )
+
+
+def _swapped(a: Reading, b: Reading) -> bool:
+    """Two words have changed places, and the part that one of them plays: "dollars to francs", "francs to dollars"."""
+    if a.together and b.together:
+        return False
+    return any(
+        part == b.parts[other] and _precedes(a, one, other) != _precedes(b, one, other)
+        for one, part in a.parts.items()
+        if one in b.originals and one not in b.parts
+        for other in b.parts
+        if other in a.originals and other not in a.parts
+    )
+
+
+def _precedes(reading: Reading, one: str, other: str) -> bool:
+    return reading.content.index(one) < reading.content.index(other)
+
+
+def _differ_little(a: Reading, b: Reading) -> bool:
+    return max(len(_only(a, b)), len(_only(b, a))) <= _FEW
+
+
+def _only(a: Reading, b: Reading) -> list[str]:
+    return [one for one in a.originals if one not in b.originals]
 
 
 def _order(a: Reading, b: Reading) -> bool:

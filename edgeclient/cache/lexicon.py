@@ -29,6 +29,8 @@ class Lexicon:
     together: frozenset[str]  # words by which the order of two names does not matter
     roles: Mapping[str, str]  # preposition -> the part it gives the word after it
     prepositions: frozenset[str]
+    determiners: frozenset[str]  # "my", "the" ...: a noun follows
+    unmoving: frozenset[str]  # words after which a "to" says of nothing where it goes: "due to"
     pronouns: frozenset[str]
     counting: frozenset[str]  # words that ask for a number
 
@@ -50,6 +52,8 @@ def lexicon() -> Lexicon:
         together=frozenset(data["together"].split()),
         roles=data["roles"],
         prepositions=frozenset(data["prepositions"].split()),
+        determiners=frozenset(data["determiners"].split()),
+        unmoving=frozenset(data["unmoving"].split()),
         pronouns=frozenset(data["pronouns"].split()),
         counting=frozenset(data["counting"].split()),
     )

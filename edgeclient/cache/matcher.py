@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import mul
 from typing import TYPE_CHECKING
 
-from .features import Meanings, features
+from .features import Meanings, asked, features
 from .guards import VETOES, conflicts
 from .reading import Reading, normal
 from .verifier import Forest
@@ -31,7 +31,7 @@ class Judged:
 
 
 def judged(
-    asked: str,
+    text: str,
     reading: Reading | None,
     stored: Sequence[tuple[str, Reading | None, float]],
     meanings: Meanings,
@@ -39,17 +39,18 @@ def judged(
 ) -> list[Judged]:
     """Every candidate (prompt, reading, cosine) in its place. A prompt without a reading can only be equal."""
     found = []
-    equal = reading.equal if reading else normal(asked)
+    equal = reading.equal if reading else normal(text)
+    ready = asked(reading, meanings) if reading and stored else None
     for place, (prompt, other, cosine) in enumerate(stored):
         if (other.equal if other else normal(prompt)) == equal and equal:
             found.append(Judged(place, True, None, ()))
-        elif reading is None or other is None:
+        elif reading is None or ready is None or other is None:
             found.append(Judged(place, False, None, ("length",)))
         else:
             spoke = conflicts(other, reading)
             # Hopeless ones are scored too: without the labels of low scores the bound learns a flatter line, and serves less.
             vetoed = not VETOES.isdisjoint(spoke)
-            score = None if vetoed else trees.score(features(other, reading, cosine, meanings, spoke))
+            score = None if vetoed else trees.score(features(other, ready, cosine, meanings, spoke))
             found.append(Judged(place, False, score, spoke))
     return found
 

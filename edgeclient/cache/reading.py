@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from .letters import foreign
 from .lexicon import Lexicon, lexicon, stem
+from .roles import Parts, of_all, of_special
 
 LONGEST = 20_000  # characters; longer prompts have no reading: they are answered only when equal after normalising
 
@@ -73,7 +74,8 @@ class Reading(NamedTuple):
     sides: Mapping[int, int]  # axis of opposites -> side, where the prompt names one side only
     negations: int
     question: str  # who, when, where, why, how many ...; "" when none is asked
-    roles: Mapping[str, frozenset[str]]  # a special word's stem -> source, destination ...
+    roles: Parts  # of special words
+    parts: Parts  # of all that carry a subject
     order: Mapping[str, tuple[str, ...]]  # kind -> its special words, in order
     together: bool  # the order of two names does not matter
     foreign: bool  # letters of other alphabets, or characters that nobody sees or that look like others
@@ -130,6 +132,7 @@ def read(text: str) -> Reading | None:
     }
     kinds = _kinds(words, found, lex)
     special = _special(words, stems, names, kinds, lex)
+    owners = [place for place, match in enumerate(found) if match.group().endswith("'s")] if "'s" in plain else []
     return Reading(
         text=plain,
         equal=normal(text),
@@ -146,7 +149,8 @@ def read(text: str) -> Reading | None:
         sides=_one_sided(words, lex),
         negations=sum(word in lex.negations or word.endswith("n't") for word in words),
         question=_question(words[:12], lex),
-        roles=_roles(words, special, lex),
+        roles=of_special(words, special, lex),
+        parts=of_all(words, stems, owners, lex),
         order=_order(special),
         together=not lex.together.isdisjoint(words),
         foreign=foreign(plain),
@@ -257,16 +261,6 @@ def _special(
     return found
 
 
-def _roles(words: tuple[str, ...], special: list[tuple[int, str, str]], lex: Lexicon) -> dict[str, frozenset[str]]:
-    roles: dict[str, set[str]] = {}
-    for place, _, one in special:
-        for before in reversed(words[max(0, place - 3) : place]):
-            if before in lex.roles:
-                roles.setdefault(one, set()).add(lex.roles[before])
-                break
-    return {one: frozenset(parts) for one, parts in roles.items()}
-
-
 def _order(special: list[tuple[int, str, str]]) -> dict[str, tuple[str, ...]]:
     order: dict[str, list[str]] = {}
     for _, kind, one in special:
@@ -275,10 +269,11 @@ def _order(special: list[tuple[int, str, str]]) -> dict[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=32)
-def grams(text: str) -> frozenset[tuple[str, ...]]:
+def grams(text: str) -> frozenset[str]:
     """The groups of four characters in a reading's text; one of fewer, when there are no more."""
     said = " ".join(_LETTERS.findall(text[:3000].lower()))
-    return frozenset(zip(said, said[1:], said[2:], said[3:], strict=False)) or frozenset([tuple(said)])
+    # Strings, because tuples, made sooner, keep the garbage collector busy.
+    return frozenset([said[at : at + 4] for at in range(max(1, len(said) - 3))])
 
 
 def packed(reading: Reading) -> bytes:

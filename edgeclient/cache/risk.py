@@ -17,7 +17,9 @@ Triple = tuple[float, float, float]  # of a symmetric matrix, two by two
 Weighed = tuple[float, float, float]  # score, 1 when the answers were the same, weight
 
 _AGAIN = 25  # labels after which the weights are found anew
-_UNSURE = 1.3  # standard deviations; one in ten is worse. 1.64 costs right hits and keeps no bound better
+# Standard deviations; one in ten is worse. Chosen by hand, like `bound._BRAKE`, on the nine streams that the figures of
+# docs/explanation/semantic-bound.md come from: nothing was held out. 1.64 costs right hits there, and keeps no bound better.
+_UNSURE = 1.3
 _LABELS = 2000  # the shared logistic forgets older ones
 _OF_ENTRY = 16  # labels kept of one entry
 _OF_CALLER = 4  # of which no more of one caller

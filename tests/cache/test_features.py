@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeclient.cache.embedders.none import Hashed
-from edgeclient.cache.features import NAMES, features
+from edgeclient.cache.features import NAMES, asked, features
 from edgeclient.cache.guards import conflicts
 from edgeclient.cache.reading import read
 
@@ -28,7 +31,7 @@ def seen(one: str, other: str, cosine: float = 0.5) -> dict[str, float]:
     a, b = read(one), read(other)
     assert a is not None
     assert b is not None
-    return dict(zip(NAMES, features(a, b, cosine, Words(), conflicts(a, b)), strict=True))
+    return dict(zip(NAMES, features(a, asked(b, Words()), cosine, Words(), conflicts(a, b)), strict=True))
 
 
 CASES = [
@@ -65,9 +68,32 @@ def test_every_pair_has_every_feature(one: str, other: str) -> None:
     a, b = read(one), read(other)
     assert a is not None
     assert b is not None
-    found = features(a, b, 0.5, Hashed(), conflicts(a, b))
+    found = features(a, asked(b, Hashed()), 0.5, Hashed(), conflicts(a, b))
     assert len(found) == len(NAMES)
     assert all(-100 < value < 1000 for value in found)
+
+
+def test_features_are_the_same_to_the_last_digit_in_every_process() -> None:
+    """Sets of words have another order in each process; trees trained on sums in that order differ."""
+    program = (
+        "from edgeclient.cache.embedders.none import Hashed\n"
+        "from edgeclient.cache.features import asked, features\n"
+        "from edgeclient.cache.reading import read\n"
+        "texts = ['boil the fresh milk slowly tonight, stirring', 'warm milk overnight, slowly boiling whatever is fresh']\n"
+        "a, b = (read(text * 3) for text in texts)\n"
+        "print(features(a, asked(b, Hashed()), 0.5, Hashed(), ()))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for seed in range(6)
+    }
+    assert len(found) == 1
 
 
 def test_a_long_difference_is_compared_at_its_beginning_only() -> None:

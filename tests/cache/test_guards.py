@@ -32,6 +32,11 @@ def test_other_words_for_the_same_thing_pass(one: str, other: str) -> None:
     assert conflicts(reading(one), reading(other)) == ()
 
 
+def test_a_word_turned_round_and_its_negation_are_the_same() -> None:
+    assert "opposite" not in conflicts(reading("is my card unable to pay"), reading("is my card not able to pay"))
+    assert "opposite" in conflicts(reading("is my card unable to pay"), reading("is my card able to pay"))
+
+
 def test_every_guard_has_a_case_and_every_veto_is_a_guard() -> None:
     assert {guard for guard, _, _ in CASES["contradict"]} == set(GUARDS)
     assert set(GUARDS) >= VETOES

@@ -67,6 +67,25 @@ def test_what_is_found_in_a_prompt() -> None:
     assert not found.foreign
 
 
+PARTS = [
+    ("Send money to another bank", {"bank": {"dst"}}),
+    ("get coins out of the old machine", {"old": {"src"}, "machin": {"src"}}),
+    ("convert dollars to francs", {"franc": {"dst"}}),
+    ("a reply to my boss's email", {"email": {"dst"}}),
+    ("from bank to bank", {"bank": {"src", "dst"}}),
+    ("how to pay, ways to pay the bill", {}),
+    ("it failed due to rain", {}),
+    ("call me before the match of the year", {"match": {"bef"}}),
+]
+
+
+@pytest.mark.parametrize(("text", "parts"), PARTS)
+def test_words_play_the_part_that_the_word_in_front_gives_them(text: str, parts: dict[str, set[str]]) -> None:
+    found = read(text)
+    assert found is not None
+    assert found.parts == parts
+
+
 def test_of_a_pair_of_opposites_one_side_is_noted_and_both_are_not() -> None:
     one, both = read("increase it"), read("increase or decrease it")
     assert one is not None

@@ -101,3 +101,9 @@ def test_the_picture_is_an_svg_with_a_dot_for_each_rule() -> None:
     assert len(svg.findall("{http://www.w3.org/2000/svg}circle")) == 3
     dots = {dot.get("class"): float(dot.get("cy", "0")) for dot in svg.iter("{http://www.w3.org/2000/svg}circle")}
     assert dots["ours"] > dots["other"]  # fewer wrong answers stand lower
+
+
+def test_rules_that_do_the_same_share_a_dot_and_its_name() -> None:
+    svg = ElementTree.fromstring(draw({"one": (0.3, 0.1), "two": (0.3, 0.1), "ours": (0.3, 0.01)}, "x"))
+    assert len(svg.findall("{http://www.w3.org/2000/svg}circle")) == 2
+    assert "one, two" in [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]

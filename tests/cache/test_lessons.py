@@ -13,8 +13,8 @@ import pytest
 from stores import Mishaps, sqlite_store
 
 from edgeclient.cache.embedders import Vectors, embedder
+from edgeclient.cache.lessons import Lessons
 from edgeclient.cache.semantic import Lookup, Semantic
-from edgeclient.cache.sharing import Sharing
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.values import Entry, Question
@@ -72,10 +72,10 @@ def store(tmp_path: Path) -> Iterator[Callable[[], Guarded]]:
         store.close()
 
 
-def visit(sharing: Sharing, store: Store, now: float = NOW, times: int = 2) -> None:
+def visit(lessons: Lessons, store: Store, now: float = NOW, times: int = 2) -> None:
     """Twice: that there is nothing is believed the second time."""
     for _ in range(times):
-        sharing.visit(now)
+        lessons.visit(now)
     store.close()  # what waits to be written is written
 
 
@@ -84,10 +84,10 @@ def test_a_second_start_knows_what_the_first_has_learned(store: Callable[[], Gua
     cold = risk(semantic(9))
     teach(first, 30)
     assert risk(first) < cold - 0.05
-    visit(Sharing(first, kept), kept)
+    visit(Lessons(first, kept), kept)
     second, again = semantic(2), store()
     assert risk(second) == pytest.approx(cold)
-    visit(Sharing(second, again), again, times=1)
+    visit(Lessons(second, again), again, times=1)
     assert risk(second) < cold - 0.05
 
 
@@ -95,7 +95,7 @@ def test_two_processes_learn_together(store: Callable[[], Guarded]) -> None:
     """Each adds its own; each label counts once, however often they meet."""
     one, other = semantic(1), semantic(2)
     here, there = store(), store()
-    first, second = Sharing(one, here), Sharing(other, there)
+    first, second = Lessons(one, here), Lessons(other, there)
     teach(one, 20)
     teach(other, 20)
     for n in range(4):
@@ -110,12 +110,12 @@ def test_two_processes_learn_together(store: Callable[[], Guarded]) -> None:
 
 def test_a_visit_is_due_at_first_after_labels_and_after_a_while(store: Callable[[], Guarded]) -> None:
     one, kept = semantic(1), store()
-    sharing = Sharing(one, kept)
-    assert sharing.is_due(NOW)
-    sharing.visit(NOW)
-    assert not sharing.is_due(NOW + 1) and sharing.is_due(NOW + 61)
+    lessons = Lessons(one, kept)
+    assert lessons.is_due(NOW)
+    lessons.visit(NOW)
+    assert not lessons.is_due(NOW + 1) and lessons.is_due(NOW + 61)
     teach(one, 25)
-    assert sharing.is_due(NOW + 1)
+    assert lessons.is_due(NOW + 1)
 
 
 class Silent:
@@ -135,10 +135,10 @@ class Silent:
 def test_what_is_there_is_not_overwritten_because_the_store_was_slow_once() -> None:
     one, kept = semantic(1), Silent()
     teach(one, 5)
-    sharing = Sharing(one, kept)  # type: ignore[arg-type]
-    sharing.visit(NOW)
+    lessons = Lessons(one, kept)  # type: ignore[arg-type]
+    lessons.visit(NOW)
     assert kept.saved == []
-    sharing.visit(NOW + 61)
+    lessons.visit(NOW + 61)
     assert len(kept.saved) == 1 and len(json.loads(kept.saved[0].body)["labels"]) == 5
 
 
@@ -151,7 +151,7 @@ def test_a_damaged_state_is_said_and_replaced(body: bytes) -> None:
     damaged = Entry(key="k", body=body, has_usage=False, size=1, stored_at=NOW, expires_at=NOW + 1e6)
     kept = Silent(damaged)
     with pytest.raises(ValueError):
-        Sharing(one, kept).visit(NOW)  # type: ignore[arg-type]
+        Lessons(one, kept).visit(NOW)  # type: ignore[arg-type]
     assert len(json.loads(kept.saved[0].body)["labels"]) == 5
 
 

@@ -18,7 +18,7 @@ _KEPT_S = 90 * 86_400.0
 _ABSENT = 2  # a store that is slow says that there is nothing, too: believed the second time
 
 
-class Sharing:
+class Lessons:
     """One process's visits to a store. Blocking: beside calls only."""
 
     def __init__(self, semantic: Semantic, store: Store) -> None:
