@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .cache.flights import Flight, Flights
+from .cache.sharing import Streams
 from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
 from .errors import SettingsError
@@ -246,7 +247,7 @@ class Edge:
     def after_fork(self) -> None:
         """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""
         edge = self.policies
-        edge.flights, edge.first_look = Flights(), Flight("")
+        edge.flights, edge.streams, edge.first_look = Flights(), Streams(), Flight("")
         edge.selector.after_fork()
         edge.telemetry.after_fork()
         edge.retries.after_fork()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .cache.flights import Flight, Flights
 from .cache.later import Later
+from .cache.sharing import Streams
 from .cache.stores import Store
 from .pops.hedging import Hedging
 from .pops.memory import Memory
@@ -35,6 +36,7 @@ class Policies:
     store: Store | None  # None: the cache is off
     flights: Flights
     telemetry: Telemetry
+    streams: Streams = field(default_factory=Streams)  # under way, for others to read along
     semantic: Semantic | None = None  # None: only equal questions are the same
     later: Later | None = None  # where answers are compared, beside calls
     first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered

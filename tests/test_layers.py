@@ -19,7 +19,7 @@ LAYERS: list[list[set[str]]] = [
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
     [{"policies"}],
-    [{"attempts", "cascading", "classifying", "judging", "pipeline", "recalling", "reporting"}],
+    [{"attempts", "cascading", "classifying", "judging", "pipeline", "reading_along", "recalling", "reporting"}],
     [{"runtime", "http"}],
     [{"edge", "semantics"}],
     [{"default"}],
@@ -38,7 +38,7 @@ EXCEPTIONS = {
 }
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
-    [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic", "upstream")]
+    [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "sharing", "semantic", "upstream")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
     + [f"cache.{name}" for name in ("lexicon", "reading", "guards", "features", "verifier", "matcher", "bound")]
     + ["cache.embedders.contract", "cache.embedders.none", "cache.index", "cache.agreement", "cache.evidence"]
@@ -66,7 +66,18 @@ POLICIES = (
             "ip_versions",
         )
     ]
-    + ["dialects", "routing", "policies", "classifying", "attempts", "judging", "recalling", "reporting", "pipeline"]
+    + [
+        "dialects",
+        "routing",
+        "policies",
+        "classifying",
+        "attempts",
+        "judging",
+        "reading_along",
+        "recalling",
+        "reporting",
+        "pipeline",
+    ]
 )
 # `uuid`, `secrets` and `datetime` hide a clock or a source of chance.
 IMPURE = {"time", "socket", "os", "asyncio", "subprocess", "uuid", "secrets", "ssl", "select", "datetime"}
