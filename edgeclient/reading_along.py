@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .cache.sharing import Stream
+from .cache.sharing import Reader, Stream
 from .cache.tee import Tee
 from .noting import Notes
 from .policies import Policies
@@ -48,12 +48,11 @@ async def read_along(call: Call, edge: Policies, rt: Runtime, began: float, stre
 
     None: ask alone.
     """
-    shared = stream.share()
-    waited_s = rt.now() - began
-    ready = shared.ready
-    if ready.landed is None and not await rt.wait(ready, max(0.0, edge.settings.flight_wait_s - waited_s)):
+    try:
+        reader = await _aboard(edge, rt, began, stream)
+    except Exception as error:
+        edge.telemetry.mishap("live stream", error)
         return None
-    reader = shared.board() if ready.landed else None
     if reader is None:
         return await recall(call, edge, rt, began, collapsed=True)
     led = stream.notes if stream.notes is not None else Notes()
@@ -72,3 +71,14 @@ async def read_along(call: Call, edge: Policies, rt: Runtime, began: float, stre
     )
     edge.telemetry.emit(Event(rt.wall(), call.model, notes, status=200))
     return Reply(200, stream.headers, notes=notes, shared=reader)
+
+
+async def _aboard(edge: Policies, rt: Runtime, began: float, stream: Stream) -> Reader | None:
+    """A reader of the stream, when the part that its leader waits for has come."""
+    if not rt.can_follow(stream):
+        return None
+    shared = stream.share()
+    if shared.ready.landed is None:
+        left_s = edge.settings.flight_wait_s - (rt.now() - began)
+        await rt.wait(shared.ready, max(0.0, left_s))
+    return shared.board() if shared.ready.landed else None

@@ -34,8 +34,12 @@ class Broken(Exception):
 class Source(Protocol):
     """The leader's response, which a helper can read in the leader's colour. From any thread or event loop; never waits."""
 
+    @property
+    def home(self) -> object | None:
+        """The event loop that reads it; None when any thread can."""
+
     def start(self) -> None:
-        """Have parts read if nobody does so now."""
+        """Have parts read if nobody does so now. Raises `Broken` when nobody can."""
 
     def discard(self) -> None:
         """Have it closed."""
@@ -125,6 +129,11 @@ class Shared:
             self._over = self._over or not self._at
             self._reading = not self._over and last - max(self._at.values()) < _AHEAD
             return self._reading
+
+    def give_back(self) -> None:
+        """Whoever claimed it cannot read."""
+        with self._lock:
+            self._reading = False
 
     def add(self, part: bytes) -> None:
         """One more part has come."""

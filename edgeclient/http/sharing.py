@@ -23,6 +23,8 @@ _FOREVER_S = 86400.0  # where it says that there is no limit
 class SyncSource:
     """A sync response. `way`: its HTTP client, which would close its connections if it were collected."""
 
+    home = None
+
     def __init__(self, native: Any, tee: Tee, flight: Stream, way: Any) -> None:
         self.native, self.parts, self.tee, self._flight, self._way = native, iter(native), tee, flight, way
 
@@ -77,8 +79,13 @@ class AsyncSource:
             return
         try:
             self._at_home(lambda: self._begin(self._read(shared)))
-        except Exception as error:  # its event loop has ended, and so has the connection
-            shared.finish(error)
+        except Exception as error:  # its event loop has ended, or does not run just now: the leader may yet go on
+            shared.give_back()
+            raise Broken(str(error), error) from None
+
+    @property
+    def home(self) -> object:
+        return self._at_home.home
 
     def discard(self) -> None:
         try:
@@ -128,28 +135,36 @@ class AsyncSource:
 
 class _OnAsyncio:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.home = loop
 
     def __call__(self, begin: Callable[[], None]) -> None:
-        if not self._loop.is_running():
+        if not self.home.is_running():
             raise RuntimeError("the event loop of this stream does not run any more")
-        self._loop.call_soon_threadsafe(begin)
+        self.home.call_soon_threadsafe(begin)
 
 
 class _OnTrio:
     def __init__(self) -> None:
         import trio
 
-        self._trio, self._token = trio, trio.lowlevel.current_trio_token()
+        self._trio, self.home = trio, trio.lowlevel.current_trio_token()
 
     def __call__(self, begin: Callable[[], None]) -> None:
-        self._token.run_sync_soon(begin)
+        self.home.run_sync_soon(begin)
 
     def spawn(self, steps: Any) -> None:
         async def run() -> None:
             await steps
 
         self._trio.lowlevel.spawn_system_task(run)
+
+
+def runs_here(home: object) -> bool:
+    """True on a thread that runs this event loop itself: who waits there for the loop stops it."""
+    try:
+        return _home().home is home
+    except (ImportError, RuntimeError):  # no event loop runs here
+        return False
 
 
 def _home() -> _OnAsyncio | _OnTrio:
@@ -190,10 +205,10 @@ def _taken(reader: Reader, family: Any, request: Any) -> bytes | Flight | None:
     shared = reader.shared
     try:
         found = shared.take(reader)
+        if isinstance(found, Flight) and shared.stream.source is not None:
+            shared.stream.source.start()
     except Broken as broken:
         raise _native(broken, family, request) from broken.error
-    if isinstance(found, Flight) and shared.stream.source is not None:
-        shared.stream.source.start()
     return found
 
 

@@ -13,9 +13,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..cache.flights import Flight
+from ..cache.sharing import Stream
 from ..cache.waiting import wait
 from ..http import families
 from ..http.opening import Opening
+from ..http.sharing import runs_here
 from ..values import Call, Endpoint, Reply
 from .common import DoorRuntime, meaning, wanted_whole
 from .protocol import run_sync
@@ -71,6 +73,10 @@ class ThreadRuntime(DoorRuntime):
     async def wait(self, flight: Flight, longest_s: float) -> bool:
         wait(flight, longest_s)
         return flight.landed is True
+
+    def can_follow(self, stream: Stream) -> bool:
+        home = stream.source.home if stream.source is not None else None
+        return home is None or not runs_here(home)
 
 
 def _begin(steps: Coroutine[Any, Any, bool], ended: queue.SimpleQueue[bool | BaseException]) -> None:

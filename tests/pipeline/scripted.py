@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from edgeclient.cache.flights import Flight, Flights
+from edgeclient.cache.sharing import Stream
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.policies import Policies
@@ -118,6 +119,9 @@ class Scripted:
         if flight.landed is None:
             self.time += longest_s
         return flight.landed is True
+
+    def can_follow(self, stream: Stream) -> bool:
+        return True
 
     async def load(self, store: Store, key: str) -> Entry | None:
         await self._let_others()

@@ -319,11 +319,14 @@ def test_an_event_loop_that_ends_breaks_what_others_read_of_it(origin: Origin, b
     with edge.OpenAI(base_url=origin.v1, api_key="k", max_retries=0) as client:
         followers: list[Any] = []
 
+        def follow() -> Any:
+            return client.chat.completions.create(**CHAT, stream=True)
+
         async def lead() -> None:
             mine = edge.AsyncOpenAI(base_url=origin.v1, api_key="k", max_retries=0)
             leader = await opened(mine)
             await first_of(leader)
-            followers.append(client.chat.completions.create(**CHAT, stream=True))
+            followers.append(await anyio.to_thread.run_sync(follow))
 
         anyio.run(lead, backend=backend)
         gc.collect()
@@ -331,6 +334,39 @@ def test_an_event_loop_that_ends_breaks_what_others_read_of_it(origin: Origin, b
             list(followers[0])
         parts.let(100)
     assert edge.status().counts.get("stored", 0) == 0
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_who_would_stop_the_event_loop_that_reads_asks_alone(origin: Origin, backend: str) -> None:
+    """A sync call within an async program: its thread runs the loop that would have to read the stream."""
+    edge = edgeclient.Edge(cache="exact")
+
+    async def both() -> list[str]:
+        async with edge.AsyncOpenAI(base_url=origin.v1, api_key="k", max_retries=0) as mine:
+            leader = await opened(mine)
+            with edge.OpenAI(base_url=origin.v1, api_key="k", max_retries=0) as client:
+                stream = client.chat.completions.create(**CHAT, stream=True)
+                return [_text_of(stream), await text_of_stream(leader)]
+
+    assert anyio.run(both, backend=backend) == ["hello from origin"] * 2
+    assert len(origin.take()) == 2
+
+
+def test_a_loop_that_stands_still_breaks_who_follows_and_not_the_leader(origin: Origin) -> None:
+    edge, parts = edgeclient.Edge(cache="exact"), Parts()
+    origin.fail(parts.fault)
+    parts.let(1)
+    loop = asyncio.new_event_loop()
+    mine = edge.AsyncOpenAI(base_url=origin.v1, api_key="k", max_retries=0)
+    with edge.OpenAI(base_url=origin.v1, api_key="k", max_retries=0) as client:
+        leader = loop.run_until_complete(opened(mine))
+        loop.run_until_complete(first_of(leader))
+        with pytest.raises(BROKEN):
+            list(client.chat.completions.create(**CHAT, stream=True))
+        parts.let(100)
+        assert loop.run_until_complete(text_of_stream(leader)) == TEXT
+        loop.run_until_complete(mine.close())
+    loop.close()
 
 
 # -- breaks, slow readers, and who leaves last
