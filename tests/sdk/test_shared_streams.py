@@ -215,18 +215,22 @@ async def test_a_leader_that_is_cancelled_while_it_waits_leaves_it_to_the_others
     parts = Parts()
     net.endpoints["fra"].fail(parts.fault)
     parts.let(1)
-    leading, texts = anyio.CancelScope(), list[str]()
+    leading, begun, texts = anyio.CancelScope(), anyio.Event(), list[str]()
 
     async def lead() -> None:
         with leading:
-            await text_of_stream(await opened(client))
+            stream = await opened(client)
+            await first_of(stream)
+            begun.set()
+            await text_of_stream(stream)
 
     async def follow() -> None:
         texts.append(await text_of_stream(await opened(client)))
 
     async with anyio.create_task_group() as group:
         group.start_soon(lead)
-        await until_async(lambda: bool(streams(client)) and streams(client)[0].pulling)
+        await begun.wait()
+        await until_async(lambda: bool(streams(client)[0].pulling))
         group.start_soon(follow)
         await until_async(lambda: streams(client)[0].shared is not None)
         parts.let(2)  # what the leader waits for comes: now the follower is aboard
@@ -243,18 +247,22 @@ async def test_a_leader_that_takes_its_connection_along_has_no_followers_yet(net
     parts = Parts()
     net.endpoints["fra"].fail(parts.fault)
     parts.let(1)
-    leading, texts = anyio.CancelScope(), list[str]()
+    leading, begun, texts = anyio.CancelScope(), anyio.Event(), list[str]()
 
     async def lead() -> None:
         with leading:
-            await text_of_stream(await opened(client))
+            stream = await opened(client)
+            await first_of(stream)
+            begun.set()
+            await text_of_stream(stream)
 
     async def follow() -> None:
         texts.append(await text_of_stream(await opened(client)))
 
     async with anyio.create_task_group() as group:
         group.start_soon(lead)
-        await until_async(lambda: bool(streams(client)) and streams(client)[0].pulling)
+        await begun.wait()
+        await until_async(lambda: bool(streams(client)[0].pulling))
         group.start_soon(follow)
         await until_async(lambda: streams(client)[0].shared is not None)
         leading.cancel()
