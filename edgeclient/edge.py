@@ -20,6 +20,7 @@ from .cache.controls import tags_of, within
 from .cache.flights import Flight, Flights
 from .cache.marks import EVERYTHING, Subject
 from .cache.refreshing import Refreshes
+from .cache.sharing import Streams
 from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
 from .errors import SettingsError
@@ -301,7 +302,8 @@ class Edge:
     def after_fork(self) -> None:
         """In a forked child: new locks, no flights, no thread; what was measured and stored stays."""
         edge = self.policies
-        edge.flights, edge.first_look, edge.refreshes = Flights(), Flight(""), Refreshes()
+        edge.flights, edge.streams, edge.refreshes = Flights(), Streams(), Refreshes()
+        edge.first_look = Flight("")
         edge.selector.after_fork()
         edge.telemetry.after_fork()
         edge.retries.after_fork()

@@ -64,7 +64,7 @@ class Notes:
     ttl_s: float | None = None  # how long a hit, or the stored answer, stays fresh; negative: it ended so long ago
     stored: bool = False  # the answer is in the cache now; of a stream this is known only at its end
     match: Match | None = None  # of a hit whose prompt was another one: the semantic cache's
-    collapsed: bool = False  # waited for the same call of another caller
+    collapsed: bool = False  # the same call of another caller was sent: this is its answer, or its stream read along
     original_id: str = ""  # of a hit: the id the provider gave its answer
     rtt_ms: float | None = None  # of the path to the endpoint, measured with this answer
     took_ms: float | None = None  # from the call's start to the answer's head

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from . import attempts
 from .attempts import Budget, Trace
 from .cache.flights import Flight
+from .cache.sharing import Stream
 from .cascading import ask_first, note_use
 from .errors import RouteError
 from .parting import respond_in_parts
 from .policies import Policies
 from .pops.identity import pop_of
+from .reading_along import offer, read_along, stream_key
 from .recalling import (
     keep,
     keep_parts,
@@ -63,13 +65,19 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
     flight, leading = _fly(call, edge)  # 4 flight: of the same calls at once one leads, the others follow
     if flight is not None and not leading:
         landed = await rt.wait(flight, edge.settings.flight_wait_s)
-        reply = await recall(call, edge, rt, began, collapsed=True) if landed else None
+        reply = None
+        if landed:
+            reply = await (
+                read_along(call, edge, rt, began, flight)
+                if isinstance(flight, Stream)
+                else recall(call, edge, rt, began, collapsed=True)
+            )
         flight = None  # an answer that was not stored, or not in time: on its own, and all at once
         if reply is not None:
             return reply
     stored, lookup = False, None
     try:
-        if flight is not None:  # who leads here follows, where another process leads
+        if flight is not None and not call.live:  # who leads here follows, where another process leads
             reply = await recall_led(call, edge, rt, began)
             stored = reply is not None
         if reply is None and call.question is not None:
@@ -80,7 +88,9 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
             reply, stored = await _fetch(call, edge, rt, began, lookup)
         return reply
     finally:
-        if flight is not None:
+        if isinstance(flight, Stream):
+            offer(flight, reply)
+        elif flight is not None:
             edge.flights.land(flight, stored=stored)
             if not stored:
                 let_go(call, edge)
@@ -125,8 +135,9 @@ def _mind_end(call: Call, name: Named, edge: Policies, rt: Runtime, began: float
 
 
 def _fly(call: Call, edge: Policies) -> tuple[Flight | None, bool]:
-    asks_alone = call.live or not call.key or not (call.controls.lookup and call.controls.store)
-    return (None, False) if asks_alone else edge.flights.join(call.key)
+    if (call.live and not call.streamed) or not call.key or not (call.controls.lookup and call.controls.store):
+        return None, False
+    return edge.streams.join(stream_key(call)) if call.live else edge.flights.join(call.key)
 
 
 async def _fetch(

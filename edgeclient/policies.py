@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .cache.flights import Flight, Flights
 from .cache.later import Later
 from .cache.refreshing import Refreshes
+from .cache.sharing import Streams
 from .cache.stores import Store
 from .pops.hedging import Hedging
 from .pops.memory import Memory
@@ -38,6 +39,7 @@ class Policies:
     store: Store | None  # None: the cache is off
     flights: Flights
     telemetry: Telemetry
+    streams: Streams = field(default_factory=Streams)  # under way, for others to read along
     semantic: Semantic | None = None  # None: only equal questions are the same
     lessons: Lessons | None = None  # of what the semantic cache has learned; None: it ends with this process
     later: Later | None = None  # where answers are compared, beside calls

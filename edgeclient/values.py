@@ -315,6 +315,7 @@ class Reply:
     upload_bytes_s: float | None = None  # how fast a long request went
     decode: Callable[[bytes], bytes] = _as_it_is  # undoes the content encoding of a body from the wire
     tee: Watch | None = None
+    shared: object | None = None  # a stream that other callers may read along, or how far this caller reads one along
     notes: Notes | None = None
     _named: dict[bytes, bytes] | None = None
 

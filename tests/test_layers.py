@@ -19,7 +19,19 @@ LAYERS: list[list[set[str]]] = [
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
     [{"policies"}],
-    [{"attempts", "cascading", "classifying", "judging", "parting", "pipeline", "recalling", "reporting"}],
+    [
+        {
+            "attempts",
+            "cascading",
+            "classifying",
+            "judging",
+            "parting",
+            "pipeline",
+            "reading_along",
+            "recalling",
+            "reporting",
+        }
+    ],
     [{"runtime", "http"}],
     [{"edge", "semantics"}],
     [{"default"}],
@@ -38,7 +50,7 @@ EXCEPTIONS = {
 }
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
-    [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "semantic", "upstream")]
+    [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "sharing", "semantic", "upstream")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
     + [
         f"cache.{name}"
@@ -84,6 +96,7 @@ POLICIES = (
         "attempts",
         "judging",
         "parting",
+        "reading_along",
         "recalling",
         "reporting",
         "pipeline",

@@ -1,7 +1,7 @@
 """Single-flight: of the same calls at the same time one leads, and the others follow. Threads and tasks may share a flight.
 
-Only calls whose whole answer is read at once fly together. A streamed call neither leads nor follows: its reader wants
-the first token, not the last one of somebody else's stream.
+These are calls whose whole answer is read at once. Streamed calls follow those of their own kind (sharing.py): a reader
+wants the first token, not the last one of somebody else's answer.
 """
 
 from __future__ import annotations

@@ -41,6 +41,10 @@ class Tee:
         self._tail = b"\n"
         self.ended = False
 
+    def so_far(self) -> list[bytes] | None:
+        """All that passed, from the first byte; None when that is not kept (any more)."""
+        return None if self.ended or self._left < 0 else self._kept
+
     def feed(self, chunk: bytes) -> None:
         """See one more part of the body, before its reader does."""
         if self.ended:

@@ -22,7 +22,7 @@ from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
 from ..routing import caching
 from ..values import UNSAID, Call, Endpoint, Failure, Product, Reply, Request
-from . import bodies, credentials, sockets
+from . import bodies, credentials, led, sockets
 
 T = TypeVar("T")
 
@@ -330,13 +330,19 @@ def to_reply(native: Any, *, live: bool, gauge: Gauge | None, sent: int = 0) -> 
     return reply
 
 
-def hand_over(reply: Reply, request: Any, *, live: bool, is_async: bool) -> Any:
-    """The reply as a response of the request's family. What came over the wire goes on as it came, with its notes."""
+def hand_over(reply: Reply, request: Any, *, live: bool, is_async: bool, way: Any = None) -> Any:
+    """The reply as a response of the request's family. What came over the wire goes on as it came, with its notes.
+
+    `way`: the HTTP client, which those who read a stream along keep alive.
+    """
+    shared = reply.shared
     if reply.native is None:
-        return _made(reply, request, live=live)
+        return _followed(reply, shared, request, is_async) if shared is not None else _made(reply, request, live=live)
     native = reply.native
     _annotate(native, reply.notes)
-    if reply.tee is not None:
+    if shared is not None:
+        native.stream = led.led(family_of(native), is_async)(native.stream, reply.tee, shared, request, way)
+    elif reply.tee is not None:
         native.stream = bodies.teed(family_of(native), is_async)(native.stream, reply.tee)
     return native
 
@@ -350,6 +356,18 @@ def _made(reply: Reply, request: Any, *, live: bool) -> Any:
     content = {"stream": family.ByteStream(body)} if live else {"content": body}
     native = family.Response(
         reply.status, headers=headers, request=request, extensions={"edgeclient": notes}, **content
+    )
+    native.elapsed = datetime.timedelta(milliseconds=(notes.took_ms or 0.0) if notes is not None else 0.0)
+    return native
+
+
+def _followed(reply: Reply, reader: object, request: Any, is_async: bool) -> Any:
+    """A response like the leader's, whose body is read along."""
+    family, notes = family_of(request), reply.notes
+    headers = [*reply.headers, *(said.headers(notes) if notes is not None else [])]
+    stream = led.following(family, is_async)(reader, request)
+    native = family.Response(
+        reply.status, headers=headers, request=request, extensions={"edgeclient": notes}, stream=stream
     )
     native.elapsed = datetime.timedelta(milliseconds=(notes.took_ms or 0.0) if notes is not None else 0.0)
     return native

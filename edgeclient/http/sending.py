@@ -109,7 +109,7 @@ def _passed(
         reply = run_sync(pipeline.respond(call, edge.policies, ThreadRuntime(door)))
     except RouteError as error:
         raise _as_sdk_error(error, sdk) from None
-    return families.hand_over(reply, request, live=call.live, is_async=False)
+    return families.hand_over(reply, request, live=call.live, is_async=False, way=door.way)
 
 
 async def send_async(
@@ -137,4 +137,4 @@ async def _passed_async(
         reply = await pipeline.respond(call, edge.policies, TaskRuntime(door))
     except RouteError as error:
         raise _as_sdk_error(error, sdk) from None
-    return families.hand_over(reply, request, live=call.live, is_async=True)
+    return families.hand_over(reply, request, live=call.live, is_async=True, way=door.way)

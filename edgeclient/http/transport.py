@@ -56,7 +56,7 @@ class SyncTransport(_Wrapped, families.SyncBase):
             return self._inner.handle_request(request)
         call, door = opened
         reply = run_sync(pipeline.respond(call, self._edge.policies, ThreadRuntime(door)))
-        native = families.hand_over(reply, request, live=True, is_async=False)
+        native = families.hand_over(reply, request, live=True, is_async=False, way=door.way)
         return families.whole(native) if native.is_closed else native
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class AsyncTransport(_Wrapped, families.AsyncBase):
             return await self._inner.handle_async_request(request)
         call, door = opened
         reply = await pipeline.respond(call, self._edge.policies, TaskRuntime(door))
-        native = families.hand_over(reply, request, live=True, is_async=True)
+        native = families.hand_over(reply, request, live=True, is_async=True, way=door.way)
         return families.whole(native) if native.is_closed else native
 
     async def aclose(self) -> None:

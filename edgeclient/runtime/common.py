@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..cache.sharing import Stream
 from ..cache.stores import Store
 from ..http import families, pools
 from ..http.doors import Door
@@ -42,6 +43,9 @@ class DoorRuntime:
 
     def __init__(self, door: Door) -> None:
         self.door = door
+
+    def can_follow(self, stream: Stream) -> bool:
+        return True
 
     async def load(self, store: Store, key: str) -> Entry | None:
         return store.load(key, self.wall())

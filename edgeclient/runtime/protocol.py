@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..cache.flights import Flight
+from ..cache.sharing import Stream
 from ..cache.stores import Store
 from ..values import Call, Endpoint, Entry, Failure, Reply
 
@@ -62,6 +63,9 @@ class Runtime(Protocol):
 
     async def wait(self, flight: Flight, longest_s: float) -> bool:
         """Wait for a flight to land; True when its answer is in the cache now."""
+
+    def can_follow(self, stream: Stream) -> bool:
+        """False where waiting for a part of it would stop the event loop that reads it."""
 
     async def load(self, store: Store, key: str) -> Entry | None:
         """Ask a store, in the way that fits: one that waits is awaited by tasks, and blocks a thread."""

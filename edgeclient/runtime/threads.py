@@ -14,9 +14,11 @@ from functools import partial
 from typing import Any
 
 from ..cache.flights import Flight
+from ..cache.sharing import Stream
 from ..cache.waiting import wait
 from ..http import families
 from ..http.opening import Opening
+from ..http.sharing import runs_here
 from ..values import Call, Endpoint, Reply
 from .common import DoorRuntime, meaning, wanted_whole
 from .protocol import run_sync
@@ -80,6 +82,10 @@ class ThreadRuntime(DoorRuntime):
         except RuntimeError:
             return False
         return True
+
+    def can_follow(self, stream: Stream) -> bool:
+        home = stream.source.home if stream.source is not None else None
+        return home is None or not runs_here(home)
 
 
 def _begin(steps: Coroutine[Any, Any, bool], ended: queue.SimpleQueue[bool | BaseException]) -> None:

@@ -19,6 +19,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..cache.flights import Flight
+from ..cache.sharing import Stream
 from ..cache.stores import Store
 from ..values import UNSENT, Call, Endpoint, Entry, Failure, Reply
 from .protocol import AttemptFailed, Learn
@@ -156,6 +157,9 @@ class VirtualRuntime:
         if flight.landed is None:
             await Pause(self._world.now + longest_s, flight)
         return flight.landed is True
+
+    def can_follow(self, stream: Stream) -> bool:
+        return True
 
     async def load(self, store: Store, key: str) -> Entry | None:
         return store.load(key, self.wall())

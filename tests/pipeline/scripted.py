@@ -12,6 +12,7 @@ import pytest
 
 from edgeclient.cache.flights import Flight, Flights
 from edgeclient.cache.marks import Subject
+from edgeclient.cache.sharing import Stream
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.policies import Policies
@@ -121,6 +122,9 @@ class Scripted:
         if flight.landed is None:
             self.time += longest_s
         return flight.landed is True
+
+    def can_follow(self, stream: Stream) -> bool:
+        return True
 
     async def load(self, store: Store, key: str) -> Entry | None:
         await self._let_others()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edgeclient import RouteError
+from edgeclient.cache.flights import Flight
 from edgeclient.classifying import classify
 from edgeclient.dialects import sse
 from edgeclient.noting import Attempt
@@ -22,6 +23,7 @@ from edgeclient.telemetry.events import Event
 from edgeclient.values import Call, Controls, Endpoint, Failure, Outcome, Reply, Request, Route
 
 from .scripted import (
+    CHAT,
     EVENT_HEADERS,
     JSON_HEADERS,
     WALL,
@@ -594,13 +596,90 @@ def test_a_broken_store_does_not_hold_the_followers() -> None:
     assert ended == [(3.0, "miss"), (6.0, "miss")]
 
 
+_LIVE = request(stream=True, live=True)
+_EVENTS = Reply(200, EVENT_HEADERS, None, object())
+
+
 @pytest.mark.parametrize(
-    "asked", [request(stream=True, live=True), request("?", (SAYS, "no-cache")), request(credential="")]
+    "asked",
+    [
+        request("?", (SAYS, "no-cache")),
+        request(credential=""),
+        request(live=True),
+        request("?", (SAYS, "no-cache"), stream=True, live=True),
+        request("?", (SAYS, "no-store"), stream=True, live=True),
+        request(credential="", stream=True, live=True),
+    ],
 )
 def test_who_flies_alone(asked: Request) -> None:
-    network = Slow(Reply(200, EVENT_HEADERS, None) if b"stream" in asked.body else ok())
+    network = Slow(_EVENTS if asked.live else ok())
     assert [at for at, _ in _together(policies(), network, 0, 1, asked=asked)] == [3.0, 4.0]
     assert network.asked == 2
+
+
+def test_streams_that_are_the_same_are_one_request_from_its_head_on() -> None:
+    network, edge = Slow(_EVENTS), policies()
+    ended = _together(edge, network, 0, 1, 2, asked=_LIVE)
+    assert ended == [(3.0, "miss"), (3.0, "miss collapsed"), (3.0, "miss collapsed")]
+    assert network.asked == 1 and edge.telemetry.counts()["attempts"] == 1
+
+
+def test_streams_with_the_cache_off_are_requests_of_their_own() -> None:
+    network, edge = Slow(_EVENTS), policies(cached=False)
+    assert [at for at, _ in _together(edge, network, 0, 1, asked=_LIVE)] == [3.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Reply(400, EVENT_HEADERS, b"{}", object()),
+        Reply(200, JSON_HEADERS, None, object()),
+        Reply(200, [*EVENT_HEADERS, (b"content-encoding", b"zstd")], None, object()),
+    ],
+)
+def test_when_a_head_is_not_a_streams_the_followers_go_at_once(answer: Reply) -> None:
+    network = Slow(answer)
+    assert [at for at, _ in _together(policies(), network, 0, 1, 2, asked=_LIVE)] == [3.0, 6.0, 6.0]
+    assert network.asked == 3
+
+
+def test_when_the_leader_of_a_stream_fails_the_followers_go_at_once() -> None:
+    network = Slow(Failure.TERMINATED, _EVENTS)
+    ended = _together(policies(), network, 0, 1, 2, asked=_LIVE)
+    assert [at for at, _ in ended] == [3.0, 6.0, 6.0] and ended[0][1] == "Lost"
+
+
+def test_a_follower_waits_for_the_head_so_long_and_no_longer() -> None:
+    network = Slow(_EVENTS)
+    assert _together(policies(flight_wait_s=0.5), network, 0, 1, asked=_LIVE) == [(3.0, "miss"), (4.5, "miss")]
+
+
+def test_a_stream_that_its_leader_has_read_is_answered_by_the_cache() -> None:
+    """The follower came when the leader waited for its last part."""
+    edge, stream = policies(A), replayed()
+    rt = Run(False).runtime(a=lambda call: replace(_EVENTS))
+    call = classify(_LIVE, edge)
+    reply = Run(False)(respond(call, edge, rt))
+    led = edge.streams.under_way()[0]
+    assert reply.shared is led and reply.tee is not None
+    led.pulling = True
+
+    def last_part(waiting: Flight) -> None:
+        assert reply.tee is not None
+        reply.tee.feed(stream)
+        led.pulling = False
+        led.begin()
+
+    rt.while_waiting = last_part
+    along = Run(False)(respond(call, edge, rt))
+    assert along.notes is not None
+    assert (along.notes.cache, along.notes.collapsed, rt.sent) == ("hit", True, ["a"])
+
+
+def replayed() -> bytes:
+    call = classify(_LIVE, policies())
+    assert call.dialect is not None
+    return call.dialect.replay(CHAT, call.body)
 
 
 @both_ways
