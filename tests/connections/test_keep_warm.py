@@ -169,8 +169,9 @@ async def test_so_many_clients_are_kept_warm(asking: Asking, tls: Tls, monkeypat
     monkeypatch.setattr(warming, "_CLIENTS", 2)
     with Server(tls.server) as near, Server(tls.server) as next_one:
         edge = edge_at(near, next_one, keep_warm=2)
-        for _ in range(4):
-            await asking.ask(asking.client(edge))
+        clients = [asking.client(edge) for _ in range(4)]  # one that is collected is kept warm no longer
+        for client in clients:
+            await asking.ask(client)
         await until(lambda: len(next_one.gets) == 2)
         await anyio.sleep(0.1)
         assert len(next_one.gets) == 2 and threads() in (0, 2)
