@@ -161,7 +161,7 @@ async def send(
         last = ended[-1]
         if last.failure is None and last.reply is not None:
             budget.retries.answered(paid)
-            return await _better(last.reply, held, rt, trace)
+            return last.reply if held is None else await _better(last.reply, held, rt, trace)
         sent += sum(tried.failure not in UNSENT for tried in ended)
         if last.failure is Failure.TOO_LONG:
             left = [endpoint for endpoint in left if may_be_larger(endpoint, last.endpoint, call)]
@@ -185,9 +185,9 @@ async def send(
     return await _given_up(last, rt)
 
 
-async def _better(reply: Reply, held: Tried | None, rt: Runtime, trace: Trace) -> Reply:
+async def _better(reply: Reply, held: Tried, rt: Runtime, trace: Trace) -> Reply:
     """The answer, unless it only says no where an endpoint has said why: that the call is too long."""
-    if held is None or held.reply is None:
+    if held.reply is None:
         return reply
     if held.failure is Failure.TOO_LONG and reply.status >= 400:
         trace.endpoint, reply, worse = held.endpoint, held.reply, reply

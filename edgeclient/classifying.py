@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .cache import controls
-from .cache.key import SHARED, credential_digest, exact_key
+from .cache.key import LARGE, SHARED, credential_digest, exact_key
 from .cache.policy import is_shared, namespace_of, object_of
 from .dialects import arrays, dialect_of
 from .dialects.prompts import PROMPTS
@@ -107,13 +107,15 @@ def _keys(
     family, several = f"{dialect.name}/{way}", arrays.inputs(dialect, body)
     if len(several) == 1:
         body = arrays.asking(body, several[0])
-    key = _key(request, family, body, said, edge)
+    # A part has the key that it has alone, so that all of an array's API are spelled in one way, whatever their size.
+    size = LARGE if dialect.name == arrays.DIALECT else len(request.body)
+    key = _key(request, family, body, said, edge, size)
     if not key or len(several) < 2 or live or said.named:
         return key, ()
     return key, tuple([_key(request, family, arrays.asking(body, one), said, edge) for one in several])
 
 
-def _key(request: Request, family: str, body: Json, said: Controls, edge: Policies) -> str:
+def _key(request: Request, family: str, body: Json, said: Controls, edge: Policies, size: int = LARGE) -> str:
     """The exact cache's key; "" where nobody can tell callers apart."""
     digest = credential_digest(request.headers)
     if not digest:
@@ -132,6 +134,7 @@ def _key(request: Request, family: str, body: Json, said: Controls, edge: Polici
         headers=request.headers,
         body=body,
         scope=(namespace, said.named) if said.named else (namespace,) if namespace else (),
+        size=size,
     )
 
 

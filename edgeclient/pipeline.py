@@ -77,7 +77,7 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
             return reply
     stored, lookup = False, None
     try:
-        if flight is not None and not call.live:  # who leads here follows, where another process leads
+        if flight is not None and edge.leases and not call.live:  # who leads here follows, where another process leads
             reply = await recall_led(call, edge, rt, began)
             stored = reply is not None
         if reply is None and call.question is not None:
@@ -92,7 +92,7 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
             offer(flight, reply)
         elif flight is not None:
             edge.flights.land(flight, stored=stored)
-            if not stored:
+            if edge.leases and not stored:
                 let_go(call, edge)
 
 

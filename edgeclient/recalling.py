@@ -40,8 +40,10 @@ async def recall(
         return None
     try:
         entry = await rt.load(edge.store, call.key)
+        if entry is None:
+            return None
         stale_s = max(stale_s, policy.revalidate_s(call.controls, edge.settings.cache))
-        if entry is None or not policy.usable(entry, call, rt.wall(), stale_s):
+        if not policy.usable(entry, call, rt.wall(), stale_s):
             return None
         if call.question is not None:
             _notice(call.question, entry.key, edge)

@@ -69,13 +69,18 @@ def _digest(headers: tuple[tuple[str, str], ...]) -> str:
     return hashlib.blake2b("\n".join(shown).encode(), digest_size=16, person=b"edgeclient-cred").hexdigest()
 
 
+LARGE = 16 * 2**10  # bytes
+
+
 def exact_key(
     *, credential: str, method: str, origin: str, path: str, query: str, family: str, headers: Iterable[tuple[str, str]],
-    body: Json, scope: tuple[str, ...] = (),
+    body: Json, scope: tuple[str, ...] = (), size: int = LARGE,
 ) -> str:  # fmt: skip
     """The key of one request. `family` names the kind of endpoint that answers (dialect and route).
 
     `scope`: the namespace, and what the caller calls the question; () for neither, and every scope has keys of its own.
+    `size`: of the body, as it came; what is small is spelled in one go, what is large with its long strings put aside. A
+    question that is written in two ways, one on either side of that size, has two keys.
     """
     asked = body
     if len(scope) > 1:
@@ -83,8 +88,12 @@ def exact_key(
     elif not BODY_LEFT_OUT.isdisjoint(body):
         asked = {name: value for name, value in body.items() if name not in BODY_LEFT_OUT}
     begun = _begun(credential, method, origin, path, query, family, _kept(tuple(headers)), *scope)
+    if size < LARGE:
+        return hashlib.blake2b(f"{begun}{_canonical(asked)}]".encode(), digest_size=16).hexdigest()  # quick to begin
     long: list[str] = []
-    digest = hashlib.sha256(f"{begun}{_spelled(asked, long)}]".encode())
+    digest = hashlib.sha256(  # quick to go on
+        f"{begun}{_spelled(asked, long)}]".encode()
+    )
     for n in range(0, len(long), _AT_ONCE):
         digest.update("".join(long[n : n + _AT_ONCE]).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:32]

@@ -139,7 +139,11 @@ def headers_of(entry: Entry, call: Call) -> list[tuple[bytes, bytes]]:
 
 
 def _request_id(call: Call, headers: RawHeaders) -> bytes:
-    return next((value for name, value in headers if name.lower() == _REQUEST_IDS.get(call.sdk)), b"")
+    wanted = _REQUEST_IDS.get(call.sdk)
+    for name, value in headers:
+        if name.lower() == wanted:
+            return value
+    return b""
 
 
 def render(entry: Entry, call: Call, wall_s: float) -> bytes:

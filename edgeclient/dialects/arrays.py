@@ -12,12 +12,13 @@ from typing import Any
 
 from ..values import Dialect, Json
 
+DIALECT = "openai_embeddings"
 _MOST = 2048  # inputs, which is OpenAI's limit too
 
 
 def inputs(dialect: Dialect, body: Json) -> list[Any]:
     """The inputs of a call that has a list of them; [] for every other call."""
-    said = body.get("input") if dialect.name == "openai_embeddings" else None
+    said = body.get("input") if dialect.name == DIALECT else None
     if not isinstance(said, list) or not 0 < len(said) <= _MOST:
         return []
     texts = all(isinstance(one, str) for one in said)

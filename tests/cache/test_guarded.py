@@ -405,8 +405,10 @@ def test_nobody_who_looked_lately_waits_for_news(look: Look) -> None:
 
 
 def test_a_store_that_is_silent_takes_no_answer_from_memory_away(look: Look) -> None:
-    two = Two(quick=False, budget_s=0.001)
+    two = Two(quick=False)
     two.stock()
+    for store in two.stores:
+        store.below._budget_s = 0.001  # type: ignore[attr-defined]
     two.fake.may_hear.clear()
     for _ in range(30):
         two.clock.now += HEARD_S

@@ -366,7 +366,7 @@ def test_a_revival_resets_the_count_and_the_penalty() -> None:
     for _ in range(4):
         assert host.fail() is State.EJECTED, "in probation one failure is enough"
         found.append(host.out_s())
-    assert all(usual(u, f) for u, f in zip([4, 8, 16, 30, 30], found, strict=True))
+    assert all(usual(u, f) for u, f in zip([4, 8, 16, 32, 45], found, strict=True))
     host.succeed()
     assert host.health.state(host.now) is State.READY
     assert host.fail() is State.READY and host.fail() is State.EJECTED
