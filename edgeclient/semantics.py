@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from pathlib import Path
 from random import Random
+from typing import Any
 
-from .cache.embedders import Vectors, embedder
+from .cache.embedders import Embedder, Vectors, embedder, onnx_embedder
 from .cache.evidence import Report
 from .cache.later import Later
 from .cache.lessons import Lessons
@@ -22,11 +24,8 @@ _PATIENCE_S = 5.0  # for comparisons that are under way, before a report
 def begin(edge: Policies, chance: Random) -> None:
     """Give an edge the semantic cache of its settings. SettingsError for an embedder that cannot be had."""
     said = edge.settings.cache
-    name = said.embedder
-    if name == "auto":
-        name = "wordllama" if importlib.util.find_spec("wordllama") is not None else "none"
     edge.semantic = Semantic(
-        Vectors(embedder(name), mishap=edge.telemetry.mishap),
+        Vectors(_made(said.embedder), mishap=edge.telemetry.mishap),
         serving=said.semantic,
         budget=said.max_wrong_rate,
         audit=said.audit_rate,
@@ -37,6 +36,18 @@ def begin(edge: Policies, chance: Random) -> None:
     shared = getattr(edge.store, "below", None)  # what is in this process's memory alone ends with it
     edge.lessons = Lessons(edge.semantic, shared) if shared is not None else None
     edge.later = Later("semantic-comparison", edge.telemetry.mishap)
+
+
+def _made(said: Any) -> Embedder:
+    """The embedder that the settings name, loaded."""
+    if not isinstance(said, str):
+        return said  # type: ignore[no-any-return]
+    if said.startswith("onnx:"):
+        folder = Path(said.removeprefix("onnx:")).expanduser()
+        return onnx_embedder(folder / "model.onnx", folder / "tokenizer.json")
+    if said == "auto":
+        said = "wordllama" if importlib.util.find_spec("wordllama") is not None else "none"
+    return embedder(said)
 
 
 class SemanticCache:

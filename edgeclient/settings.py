@@ -113,6 +113,12 @@ SealingKey = bytes | str | Callable[[], bytes | Sequence[bytes]]
 Encryption = Annotated[SealingKey | Sequence[SealingKey], PlainValidator(_sealing)]
 
 
+def _embedder(said: Any) -> Any:
+    if isinstance(said, str) or all(hasattr(said, name) for name in ("embed", "fingerprint", "dimensions", "judge")):
+        return said
+    raise ValueError("give 'auto', 'wordllama', 'none', 'onnx:FOLDER', or an object of edgeclient.cache.embedders")
+
+
 @_explained
 @dataclass(frozen=True, config=_strict)
 class Cache:
@@ -135,8 +141,9 @@ class Cache:
 
     With "semantic", questions that mean the same are answered too. `semantic`: "shadow" (decide, ask the model all the same,
     compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
-    `audit_rate`: the share of answers so served for which the model is asked all the same; `embedder`: "wordllama", "none"
-    or "auto" (wordllama where it is installed); `index_bytes`: of the prompts and vectors held in memory.
+    `audit_rate`: the share of answers so served for which the model is asked all the same; `embedder`: "wordllama", "none",
+    "auto" (wordllama where it is installed), "onnx:FOLDER" (your `model.onnx` and `tokenizer.json`), or an embedder object;
+    `index_bytes`: of the prompts and vectors held in memory.
     """
 
     mode: Literal["off", "exact", "semantic"] = "off"
@@ -150,7 +157,7 @@ class Cache:
     semantic: Literal["off", "shadow", "serve"] = "shadow"
     max_wrong_rate: float = Field(default=0.005, gt=0, le=0.2)
     audit_rate: float = Field(default=0.02, ge=0, le=1)
-    embedder: str = "auto"
+    embedder: Annotated[Any, AfterValidator(_embedder)] = "auto"
     index_bytes: int = Field(default=64 * 2**20, ge=2**20)
     encryption: Encryption | None = Field(default=None, repr=False)
     ttl: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)

@@ -226,6 +226,29 @@ async def test_an_edge_without_it_says_so(net: Net) -> None:
         net.edge("fra", cache="exact").semantic.report()
 
 
+@pytest.mark.parametrize("sdk", ["openai"])
+async def test_a_model_file_of_ones_own_finds_candidates(net: Net, tmp_path: Path) -> None:
+    import onnx_files
+
+    onnx_files.model(tmp_path / "model.onnx")
+    onnx_files.tokenizer(tmp_path / "tokenizer.json")
+    made = edge(net, embedder=f"onnx:{tmp_path}", semantic="shadow")
+    client = net.client(made)
+    for question in (ASKED, EQUAL):
+        await ask(client, "plain", question)
+    assert made.semantic._edge.semantic.fingerprint.startswith("onnx")
+    assert made.semantic.report().lookups + sum(made.status().mishaps.values()) == 2
+
+
+@pytest.mark.parametrize("sdk", ["openai"])
+@pytest.mark.parametrize("way_name", ["threads"])
+async def test_a_folder_without_a_model_is_said(net: Net, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no tokenizer"):
+        edge(net, embedder=f"onnx:{tmp_path}")
+    with pytest.raises(SettingsError, match="onnx:FOLDER"):
+        edge(net, embedder=5)
+
+
 @pytest.mark.parametrize("question", ["", "🧭", "x" * 30_000, "\u200b\u200b", "नमस्ते दुनिया"])
 async def test_odd_prompts_are_calls_like_others(net: Net, question: str) -> None:
     made = edge(net)
