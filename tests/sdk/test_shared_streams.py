@@ -457,7 +457,8 @@ async def test_past_the_limit_nobody_comes_aboard_and_the_others_read_on(net: Ne
         with ThreadPoolExecutor(2) as threads:
             texts = list(threads.map(_text_of, (leader, follower)))
     assert texts == [TEXT] * 2 and net.seen() == {"fra": 1}
-    assert (await ask(client, "stream")).notes.cache == "miss" and net.seen() == {"fra": 2}
+    # The server closes behind the stream: the next request may meet that, and go to the origin.
+    assert (await ask(client, "stream")).notes.cache == "miss" and sum(net.seen().values()) == 2
 
 
 def _text_of(stream: Any) -> str:
