@@ -52,8 +52,8 @@ def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedder]:
 
         yield onnx_embedder(onnx_files.model(tmp_path / "m"), onnx_files.tokenizer(tmp_path / "t"))
     elif request.param == "remote":
-        with EmbeddingsServer() as server, Edge() as edge:
-            yield remote_embedder(edge.OpenAI(api_key="k", base_url=server.url), "tiny", dimensions=512)
+        with EmbeddingsServer() as server, Edge() as edge, edge.OpenAI(api_key="k", base_url=server.url) as client:
+            yield remote_embedder(client, "tiny", dimensions=512)
     else:
         yield {"none": Hashed, "small": small_wordllama, "wordllama": installed_wordllama}[request.param]()
 

@@ -27,8 +27,7 @@ def server() -> Iterator[EmbeddingsServer]:
 
 @pytest.fixture
 def remote(server: EmbeddingsServer) -> Iterator[Embedder]:
-    with Edge(cache="exact") as edge:
-        client = edge.OpenAI(api_key="embedding-key", base_url=server.url)
+    with Edge(cache="exact") as edge, edge.OpenAI(api_key="embedding-key", base_url=server.url) as client:
         yield remote_embedder(client, "tiny", dimensions=512)
 
 
@@ -123,8 +122,8 @@ def test_a_server_that_is_not_there_is_counted() -> None:
     with EmbeddingsServer() as gone:
         pass
     mishaps = Mishaps()
-    with Edge() as edge:
-        one = remote_embedder(edge.OpenAI(api_key="k", base_url=gone.url), "tiny", dimensions=512)
+    with Edge() as edge, edge.OpenAI(api_key="k", base_url=gone.url) as client:
+        one = remote_embedder(client, "tiny", dimensions=512)
         assert Vectors(one, mishap=mishaps, budget_s=PATIENCE_S).vector("hello") is None
     assert mishaps == {"semantic embedding": 1}
 
@@ -148,7 +147,7 @@ def test_dimensions_are_known_or_said() -> None:
 
 
 def test_shorter_vectors_are_asked_for(server: EmbeddingsServer) -> None:
-    with Edge() as edge:
-        one = remote_embedder(edge.OpenAI(api_key="k", base_url=server.url), "text-embedding-3-small", dimensions=256)
+    with Edge() as edge, edge.OpenAI(api_key="k", base_url=server.url) as client:
+        one = remote_embedder(client, "text-embedding-3-small", dimensions=256)
         one.embed(["hello"])
     assert server.bodies[0]["dimensions"] == 256
