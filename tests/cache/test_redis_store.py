@@ -314,6 +314,17 @@ def test_a_set_of_marks_that_is_evicted_takes_all_entries_with_it(server: Server
         store.close()
 
 
+def test_a_new_process_leads_by_the_name_that_all_others_know(server: Server) -> None:
+    """The first word that it hears of the generation has the flag of the marks behind it."""
+    one, other = redis_store(server.port), redis_store(server.port)
+    one.invalidate(Subject(key="a"), 2.0)
+    assert other.claim("k", lambda found: True, 10.0) is None
+    (lease,) = server.tell("KEYS", "edgeclient:1:lease:*")
+    assert b"!" not in lease
+    one.close()
+    other.close()
+
+
 def test_a_cleared_server_keeps_no_marks(server: Server) -> None:
     store = redis_store(server.port)
     store.invalidate(Subject(key="a"), 2.0)

@@ -10,6 +10,7 @@ from befalling import Line
 from servers import Server, replicated, running, until
 from stores import Mishaps, entry, redis_store
 
+from edgeclient.cache.marks import Subject
 from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.cache.stores.redis import Address, RedisBackend
 
@@ -110,6 +111,16 @@ def test_what_others_have_cleared_is_given_only_for_a_while(far: Far, monkeypatc
     assert isinstance(store._backend, RedisBackend)
     store._backend._replicas.primary_answered()  # as if that was long ago
     assert store.load("a", 2.0) is None
+
+
+def test_a_replica_goes_on_answering_after_something_was_made_invalid(far: Far) -> None:
+    """The generation is the same, with a flag behind it."""
+    store = far.store()
+    far.settled(store, "a")
+    store.invalidate(Subject(key="another"), 1.0)
+    until(lambda: far.replica.tell("GET", "edgeclient:1:generation").endswith(b"!"))
+    before = lookups(far.replica)
+    assert store.load("a", 2.0) == entry("a") and lookups(far.replica) == before + 1
 
 
 def test_when_the_replica_goes_the_primary_is_asked_again(far: Far) -> None:

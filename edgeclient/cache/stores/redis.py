@@ -3,10 +3,9 @@
 Keys are `edgeclient:1:GENERATION:KEY`, with the server's own expiry; the 1 is the version of these names. The generation
 is a word that stands under `edgeclient:1:generation`; a new word there makes all entries unreachable at once, and they expire
 by themselves. It is a random word, not a number: if the server evicts it, the next one is new, and nothing that was cleared
-comes back. What is remembered of paths stands beside them, as `edgeclient:1:paths:NAME`, and is not cleared.
 comes back. What was made invalid is a set, `edgeclient:1:marks:GENERATION`. Where there is one the word under
 `edgeclient:1:generation` is followed by a `!`, which is no part of it: if the server evicts the set, that is seen, and a new
-generation begins.
+generation begins. What is remembered of paths stands beside them, as `edgeclient:1:paths:NAME`, and is not cleared.
 
 Its sync client serves tasks too, in the reader's thread: a lookup can be left at its deadline while the connection goes on
 being made, which takes several round trips where a budget has room for one.
@@ -99,7 +98,7 @@ class RedisBackend:
         except BaseException:
             self._replicas.failed()
             raise
-        return found if told == generation else [None] * len(keys)
+        return found if _bare(told) == generation else [None] * len(keys)
 
     def write(self, saved: Sequence[Record], deleted: Sequence[str], now: float) -> None:
         client = self._connected()
@@ -121,7 +120,7 @@ class RedisBackend:
 
     def claim(self, wishes: Sequence[Wish]) -> list[tuple[Lease, bytes | None]]:
         client = self._connected()
-        generation = self._generation or self._begin(client)
+        generation = self._generation or _bare(self._begin(client))
         for _ in range(2):  # the second time when the entries were cleared since the last one
             pipe = client.pipeline(transaction=False)
             for wish in wishes:
