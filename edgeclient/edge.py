@@ -223,6 +223,8 @@ class Edge:
 
     def clear_cache(self) -> None:
         """Forget every stored answer, for all who share the store. Raises `StoreError` where that did not succeed."""
+        if self.policies.semantic is not None:
+            self.policies.semantic.forget()
         if self.policies.store is not None:
             self.policies.store.clear()
             self.policies.store.invalidate(EVERYTHING, time.time())  # what other processes have in memory
@@ -278,6 +280,10 @@ class Edge:
         Connections are not kept warm any more. Clients stay usable and are closed on their own; what they need is opened
         again.
         """
+        if self.policies.semantic is not None:
+            from .semantics import end
+
+            end(self.policies, time.time())
         if self.policies.store is not None:
             self.policies.store.close()
         if self._memory is not None:

@@ -38,6 +38,19 @@ def begin(edge: Policies, chance: Random) -> None:
     edge.later = Later("semantic-comparison", edge.telemetry.mishap)
 
 
+def end(edge: Policies, now: float) -> None:
+    """Let what is under way be compared, write down what was learned, and forget the prompts."""
+    if edge.semantic is None or edge.later is None:
+        return
+    edge.later.settle(_PATIENCE_S)
+    if edge.lessons is not None:
+        try:
+            edge.lessons.close(now)
+        except Exception as error:
+            edge.telemetry.mishap("semantic lessons", error)
+    edge.semantic.forget()
+
+
 def _made(said: Any) -> Embedder:
     """The embedder that the settings name, loaded."""
     if not isinstance(said, str):

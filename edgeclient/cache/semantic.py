@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 _NEAREST = 5
 _KEPT = 4096  # served answers that `wrong` can still be said of, and pairs that are blocked
 
-reading_of = lru_cache(maxsize=2048)(read)
-
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
@@ -92,6 +90,7 @@ class Semantic:
         self._audit, self._mishap = audit, mishap
         self._bound = self._new_bound(chance)
         self.labels = 0  # so many answers were compared
+        self._reading = lru_cache(maxsize=2048)(read)
         self._index = Index(vectors.embedder, max_bytes=max_bytes)
         self._chance = chance
         self._evidence = Evidence()
@@ -138,7 +137,7 @@ class Semantic:
 
     def keep(self, question: Question, vector: Any, key: str) -> None:
         """The answer to this question is stored under this key: later ones may find it."""
-        reading = reading_of(question.text)
+        reading = self._reading(question.text)
         if reading is not None:  # longer ones are nobody's candidates
             self._index.add(key, question.partition, vector, reading)
 
@@ -149,6 +148,13 @@ class Semantic:
     def drop(self, key: str) -> None:
         """The store does not have this entry any more."""
         self._index.remove(key)
+
+    def forget(self) -> None:
+        """No stored prompt is known any more. What was learned from them stays: scores and digests."""
+        self._index.clear()
+        self._reading.cache_clear()
+        with self._lock:
+            self._served.clear()
 
     def learn(self, lookup: Lookup, answer: Sequence[str], other: Sequence[str], now: float) -> None:
         """Compare the model's answer with the candidate's: texts of both. Slow: beside calls only."""
@@ -218,7 +224,7 @@ class Semantic:
         stored: list[tuple[str, Reading | None, float]] = [
             (one.reading.text, one.reading, cosine) for one, cosine in zip(near, cosines, strict=True)
         ]
-        judgements = judged(question.text, reading_of(question.text), stored, self._judge, self._trees)
+        judgements = judged(question.text, self._reading(question.text), stored, self._judge, self._trees)
         return [
             (one.key, one.reading.text, cosine, judgement)
             for one, cosine, judgement in zip(near, cosines, judgements, strict=True)

@@ -14,8 +14,8 @@ from stores import Mishaps, sqlite_store
 
 from edgeclient.cache.embedders import Vectors, embedder
 from edgeclient.cache.lessons import Lessons
+from edgeclient.cache.marks import Subject
 from edgeclient.cache.semantic import Lookup, Semantic
-from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.values import Entry, Question
 
@@ -72,7 +72,7 @@ def store(tmp_path: Path) -> Iterator[Callable[[], Guarded]]:
         store.close()
 
 
-def visit(lessons: Lessons, store: Store, now: float = NOW, times: int = 2) -> None:
+def visit(lessons: Lessons, store: Guarded, now: float = NOW, times: int = 2) -> None:
     """Twice: that there is nothing is believed the second time."""
     for _ in range(times):
         lessons.visit(now)
@@ -118,13 +118,50 @@ def test_a_visit_is_due_at_first_after_labels_and_after_a_while(store: Callable[
     assert lessons.is_due(NOW + 1)
 
 
+def test_a_short_life_leaves_what_it_learned(store: Callable[[], Guarded]) -> None:
+    first, kept = semantic(1), store()
+    lessons = Lessons(first, kept)
+    lessons.visit(NOW)  # there was nothing, and nothing was learned yet
+    teach(first, 3)
+    lessons.close(NOW + 1)
+    kept.close()
+    second, again = semantic(2), store()
+    Lessons(second, again).visit(NOW + 2)
+    assert len(second.exchange(None)["labels"]) == 3
+
+
+def test_who_has_learned_nothing_asks_nobody_at_the_end() -> None:
+    kept = Silent()
+    Lessons(semantic(1), kept).close(NOW)  # type: ignore[arg-type]
+    assert kept.loads == 0 and kept.saved == []
+
+
+def test_a_store_that_fails_at_the_end_is_asked_twice_at_most() -> None:
+    one, kept = semantic(1), Silent()
+    teach(one, 3)
+    Lessons(one, kept).close(NOW)  # type: ignore[arg-type]
+    assert kept.loads == 2 and len(kept.saved) == 1
+
+
+def test_nobody_who_makes_answers_invalid_means_what_was_learned(store: Callable[[], Guarded]) -> None:
+    one, kept = semantic(1), store()
+    teach(one, 3)
+    Lessons(one, kept).close(NOW)
+    for subject in (Subject(model="gpt-4o"), Subject(namespace=""), Subject(tag="a"), Subject(key="k1")):
+        kept.invalidate(subject, NOW + 1)
+    other = semantic(2)
+    Lessons(other, kept).visit(NOW + 2)
+    assert len(other.exchange(None)["labels"]) == 3
+
+
 class Silent:
     """A store that says there is nothing, as a slow one does."""
 
     def __init__(self, entry: Entry | None = None) -> None:
-        self.entry, self.saved = entry, list[Entry]()
+        self.entry, self.saved, self.loads = entry, list[Entry](), 0
 
     def load(self, key: str, now: float) -> Entry | None:
+        self.loads += 1
         return self.entry
 
     def save(self, entry: Entry, now: float) -> bool:

@@ -189,6 +189,31 @@ async def test_an_embedder_that_hangs_is_not_waited_for(net: Net, monkeypatch: p
         over.set()
 
 
+async def test_a_cleared_cache_knows_no_prompt_any_more(net: Net) -> None:
+    made = edge(net)
+    client = net.client(made)
+    await ask(client, "plain", ASKED)
+    served = await ask(client, "plain", ALIKE)
+    made.clear_cache()
+    assert made.semantic.explain(ASKED) == () and not made.semantic.wrong(served.answer)
+    assert (await ask(client, "plain", ALIKE)).notes.cache == "miss"
+
+
+async def test_a_short_life_leaves_what_it_learned(net: Net, tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path / 'answers.db'}"
+    with edge(net, store=store, budget_s=5.0, semantic="shadow") as first:
+        for question in (ASKED, ALIKE):
+            await ask(net.client(first), "plain", question)
+    with edge(net, store=store, budget_s=5.0, semantic="shadow") as second:
+        client = net.client(second)
+        for question in (OTHER, OTHER + " please, at once"):  # the first comparison hears of it
+            await ask(client, "plain", question)
+        second.semantic.report()
+        kept = second.semantic._edge.semantic.exchange(None)
+    assert len({row[1] for row in kept["labels"]}) == 2  # of two processes
+    assert first.status().mishaps == second.status().mishaps == {}
+
+
 async def test_an_entry_of_another_process_is_found_once_it_was_asked_for(net: Net, tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path / 'answers.db'}"
     with edge(net, store=store, budget_s=5.0) as first:
