@@ -23,11 +23,26 @@ def following(family: Any, is_async: bool) -> Any:
     return _async_following(family) if is_async else _sync_following(family)
 
 
+class _Led:
+    """What leaders of both colours share."""
+
+    _kind: type[SyncSource | AsyncSource]
+    _source: Any  # one of that kind
+
+    def __init__(self, stream: Any, tee: Tee, flight: Stream, request: Any, way: Any) -> None:
+        self._flight, self._request, self._source = flight, request, self._kind(stream, tee, flight, way)
+        _set_out(flight, self._source)
+
+    def __getattr__(self, name: str) -> Any:  # `elapsed`, which Response reads from its stream
+        return getattr(self._source.native, name)
+
+    def __del__(self) -> None:
+        self._flight.lost()
+
+
 def _sync_led(family: Any) -> Any:
-    class LedStream(family.SyncByteStream):  # type: ignore[misc]
-        def __init__(self, stream: Any, tee: Tee, flight: Stream, request: Any, way: Any) -> None:
-            self._flight, self._request, self._source = flight, request, SyncSource(stream, tee, flight, way)
-            _set_out(flight, self._source)
+    class LedStream(_Led, family.SyncByteStream):  # type: ignore[misc]
+        _kind = SyncSource
 
         def __iter__(self) -> Iterator[bytes]:  # a second iteration goes on where the first one stopped
             flight, source = self._flight, self._source
@@ -59,20 +74,12 @@ def _sync_led(family: Any) -> Any:
             if self._flight.leave():
                 self._source.close()
 
-        def __getattr__(self, name: str) -> Any:  # `elapsed`, which Response reads from its stream
-            return getattr(self._source.native, name)
-
-        def __del__(self) -> None:
-            self._flight.lost()
-
     return LedStream
 
 
 def _async_led(family: Any) -> Any:
-    class LedStream(family.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, stream: Any, tee: Tee, flight: Stream, request: Any, way: Any) -> None:
-            self._flight, self._request, self._source = flight, request, AsyncSource(stream, tee, flight, way)
-            _set_out(flight, self._source)
+    class LedStream(_Led, family.AsyncByteStream):  # type: ignore[misc]
+        _kind = AsyncSource
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             flight, source = self._flight, self._source
@@ -104,20 +111,16 @@ def _async_led(family: Any) -> Any:
             if self._flight.leave():
                 await self._source.close()
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._source.native, name)
-
-        def __del__(self) -> None:
-            self._flight.lost()
-
     return LedStream
 
 
-def _sync_following(family: Any) -> Any:
-    class FollowingStream(family.SyncByteStream):  # type: ignore[misc]
-        def __init__(self, reader: Reader, request: Any) -> None:
-            self._reader, self._request = reader, request
+class _Following:
+    def __init__(self, reader: Reader, request: Any) -> None:
+        self._reader, self._request = reader, request
 
+
+def _sync_following(family: Any) -> Any:
+    class FollowingStream(_Following, family.SyncByteStream):  # type: ignore[misc]
         def __iter__(self) -> Iterator[bytes]:
             while (part := next_part(self._reader, family, self._request)) is not None:
                 yield part
@@ -129,10 +132,7 @@ def _sync_following(family: Any) -> Any:
 
 
 def _async_following(family: Any) -> Any:
-    class FollowingStream(family.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, reader: Reader, request: Any) -> None:
-            self._reader, self._request = reader, request
-
+    class FollowingStream(_Following, family.AsyncByteStream):  # type: ignore[misc]
         def __aiter__(self) -> AsyncIterator[bytes]:  # no generator: one left half-way is finalised by the event loop
             return self
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -20,18 +21,31 @@ _UNKNOWN_S = 600.0  # the longest silence where a request does not say: what the
 _FOREVER_S = 86400.0  # where it says that there is no limit
 
 
-class SyncSource:
-    """A sync response. `way`: its HTTP client, which would close its connections if it were collected."""
+class _Source(ABC):
+    """What both colours share. `way`: the response's HTTP client, which would close its connections if it were collected."""
+
+    def __init__(self, native: Any, parts: Any, tee: Tee, flight: Stream, way: Any) -> None:
+        self.native, self.parts, self.tee, self._flight, self._way = native, parts, tee, flight, way
+
+    def start(self) -> None:
+        """Let a helper read on, unless one does."""
+        shared = self._flight.shared
+        if shared is not None and shared.claim():
+            self._help(shared)
+
+    @abstractmethod
+    def _help(self, shared: Shared) -> None: ...
+
+
+class SyncSource(_Source):
+    """A sync response."""
 
     home = None
 
     def __init__(self, native: Any, tee: Tee, flight: Stream, way: Any) -> None:
-        self.native, self.parts, self.tee, self._flight, self._way = native, iter(native), tee, flight, way
+        super().__init__(native, iter(native), tee, flight, way)
 
-    def start(self) -> None:
-        shared = self._flight.shared
-        if shared is None or not shared.claim():
-            return
+    def _help(self, shared: Shared) -> None:
         try:
             threading.Thread(target=self._read, args=(shared,), name="edgeclient-stream", daemon=True).start()
         except RuntimeError:  # there is no thread to be had
@@ -65,18 +79,15 @@ class SyncSource:
                 pass
 
 
-class AsyncSource:
+class AsyncSource(_Source):
     """An async response, whose home is the event loop that it came in."""
 
     def __init__(self, native: Any, tee: Tee, flight: Stream, way: Any) -> None:
-        self.native, self.parts, self.tee, self._flight, self._way = native, native.__aiter__(), tee, flight, way
+        super().__init__(native, native.__aiter__(), tee, flight, way)
         self._at_home = _home()
         self._task: Any = None  # an event loop does not hold its tasks
 
-    def start(self) -> None:
-        shared = self._flight.shared
-        if shared is None or not shared.claim():
-            return
+    def _help(self, shared: Shared) -> None:
         try:
             self._at_home(lambda: self._begin(self._read(shared)))
         except Exception as error:  # its event loop has ended, or does not run just now: the leader may yet go on

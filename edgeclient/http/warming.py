@@ -13,6 +13,7 @@ import random
 import threading
 import time
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +82,7 @@ class Warmer:
             keeper.end()
 
 
-class Keeper:
+class Keeper(ABC):
     """What keepers of both colours share."""
 
     def __init__(self, warmer: Warmer, way: Any, family: Any) -> None:
@@ -110,8 +111,8 @@ class Keeper:
     def end(self) -> None:
         self._over = True
 
-    def _start(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _start(self) -> None: ...
 
     def _due(self) -> list[Endpoint] | None:
         """The endpoints to send something to now; None when this is over."""
@@ -130,6 +131,11 @@ class Keeper:
         if way is None or call is None or self._over:
             return None
         return families.unpaid(self._family, way, endpoint.base(call.sdk), endpoint.probe)
+
+    def _failed(self, error: Exception) -> None:
+        """An endpoint that cannot be reached, or does not answer, is found out by calls; anything else is a mishap."""
+        if families.failure_of(error) is None:
+            self._warmer.policies.telemetry.mishap("keeping warm", error)
 
     def _learn(self, endpoint: Endpoint, native: Any, transport: Any, request: Any) -> None:
         """`native`: what came; None when nothing did, which harms nobody."""
@@ -183,8 +189,9 @@ class SyncKeeper(Keeper):
                 if left < 0:
                     break
             native.stream.close()
-        except Exception:
+        except Exception as error:
             native = None
+            self._failed(error)
         self._learn(endpoint, native, transport, request)
 
 
@@ -245,8 +252,9 @@ class AsyncKeeper(Keeper):
                 if left < 0:
                     break
             await native.stream.aclose()
-        except Exception:
+        except Exception as error:
             native = None
+            self._failed(error)
         self._learn(endpoint, native, transport, request)
 
 

@@ -14,7 +14,7 @@ from calling import OPENAI, Asking, Tls, edge_at
 from counting import Server
 
 from edgeclient import SettingsError
-from edgeclient.http import warming
+from edgeclient.http import families, warming
 from edgeclient.pops import warmth
 from edgeclient.pops.warmth import Allowance, Warmth
 from edgeclient.settings import load
@@ -263,3 +263,29 @@ def test_the_allowance_fills_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [allowance.take(10.0) for _ in range(7)] == [True] * 6 + [False]
     assert not allowance.take(10.0 + 599) and allowance.take(10.0 + 601) and not allowance.take(10.0 + 602)
     assert [allowance.take(1e6) for _ in range(7)] == [True] * 6 + [False]
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("soon")
+async def test_what_is_no_failure_of_an_endpoint_is_counted(
+    asking: Asking, tls: Tls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug of ours, say: nothing is kept warm, and somebody hears of it."""
+
+    def broken(*_: object) -> object:
+        class Transport:
+            def handle_request(self, request: object) -> object:
+                raise ZeroDivisionError("a bug")
+
+            async def handle_async_request(self, request: object) -> object:
+                raise ZeroDivisionError("a bug")
+
+        return Transport(), None
+
+    monkeypatch.setattr(families, "unpaid", broken)
+    with Server(tls.server) as near, Server(tls.server) as next_one:
+        edge = edge_at(near, next_one, keep_warm=2)
+        client = asking.client(edge)
+        await asking.ask(client)
+        await until(lambda: edge.status().mishaps.get("keeping warm", 0) > 0)
+        edge.close()
