@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import free_port, until
+from servers import Killable, free_port
 
 USER, PASSWORD = "edge", "s3cr3t"
 # A server that is quick to start and safe to kill: a killed process loses nothing without fsync, a machine would.
@@ -52,12 +52,15 @@ def _account() -> dict[str, Any]:
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
 
 
-class Server:
-    """One server on a port of its own. It can be killed, started again, stopped, frozen and told things."""
+class Server(Killable):
+    """One server on a port of its own. It can be killed, started again, stopped, frozen and told things.
+
+    Killed is the first of its processes, as the kernel does that is out of memory; the others end when they notice.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self.port = folder, free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__()
         self._make()
         self.start()
 
@@ -71,25 +74,8 @@ class Server:
     def start(self) -> None:
         said = [item for name, value in _OPTIONS.items() for item in ("-c", f"{name}={value}")]
         said += ["-c", f"port={self.port}", "-c", f"unix_socket_directories={self._folder}"]
-        self._process = subprocess.Popen(
-            [program("postgres"), "-D", str(self._folder / "data"), *said],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=self._folder,
-            **_account(),
-        )
-        try:
-            until(self._answers)
-        except BaseException:
-            self.kill()
-            raise
-
-    def kill(self) -> None:
-        """The first of its processes, as the kernel does that is out of memory; the others end when they notice."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        command = [program("postgres"), "-D", str(self._folder / "data"), *said]
+        self._begin(command, self._answers, cwd=self._folder, **_account())
 
     def stop(self) -> None:
         """As an administrator does, who waits for nobody."""
@@ -111,6 +97,13 @@ class Server:
         with psycopg.connect(self.url_of(database), autocommit=True, connect_timeout=20) as db:
             cursor = db.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    def renew(self) -> None:
+        """Well again, whatever was done to it, and empty."""
+        self.thaw()
+        self.kill()
+        self.start()
+        self.forget()
 
     def forget(self) -> None:
         """As new, for the next test."""

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,26 +40,17 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-class Server:
-    """One server on a port of its own, without persistence. It can be killed, started again, frozen and told things."""
+class Killable:
+    """A process that is begun again and again."""
 
-    def __init__(self, folder: Path, *options: str, file: Path | None = None) -> None:
-        self._folder, self._options, self.port = folder, options, free_port()
-        self._file = [] if file is None else [str(file)]
+    def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
 
-    def start(self) -> None:
-        said = ["--port", str(self.port), "--bind", "127.0.0.1", *self._options]
-        if not self._file:
-            said += ["--save", "", "--appendonly", "no"]
-        self._process = subprocess.Popen(
-            [program(), *self._file, *said, "--dir", str(self._folder)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    def _begin(self, command: Sequence[str], is_ready: Callable[[], bool], **options: Any) -> None:
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(command, **silent, **options)
         try:
-            until(self._listens)
+            until(is_ready)
         except BaseException:
             self.kill()
             raise
@@ -69,6 +60,22 @@ class Server:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+class Server(Killable):
+    """One server on a port of its own, without persistence. It can be killed, started again, frozen and told things."""
+
+    def __init__(self, folder: Path, *options: str, file: Path | None = None) -> None:
+        self._folder, self._options, self.port = folder, options, free_port()
+        self._file = [] if file is None else [str(file)]
+        super().__init__()
+        self.start()
+
+    def start(self) -> None:
+        said = ["--port", str(self.port), "--bind", "127.0.0.1", *self._options]
+        if not self._file:
+            said += ["--save", "", "--appendonly", "no"]
+        self._begin([program(), *self._file, *said, "--dir", str(self._folder)], self._listens)
 
     def freeze(self) -> None:
         assert self._process is not None

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from befalling import PATIENCE_S, QUESTIONS, SHORT_S, Befallen, Line
+from befalling import PATIENCE_S, QUESTIONS, SHORT_S, Befallen
 from pipeline.scripted import Run, both_ways
 from postgres_servers import Server, running
 from servers import free_port, until
@@ -35,10 +35,7 @@ def _harmed() -> Iterator[Server]:
 @pytest.fixture
 def own(_harmed: Server) -> Server:
     """A server of one's own, to do harm to; well again, and empty."""
-    _harmed.thaw()
-    _harmed.kill()
-    _harmed.start()
-    _harmed.forget()
+    _harmed.renew()
     return _harmed
 
 
@@ -268,21 +265,6 @@ def test_a_forked_child_has_connections_of_its_own(postgres: Server) -> None:
 
 
 @both_ways
-def test_it_is_killed(own: Server, run: Run) -> None:
-    case = calls_over(own.url, run)
-    assert case.calls("a?", "a?") == ["miss", "hit"]
-    own.kill()
-    case.settle()
-    for question in QUESTIONS:
-        assert case.calls(question) == ["miss"]
-        case.settle()
-    assert case.mishaps["cache load"] == 3 and case.mishaps["cache write"] == 3  # then both were left alone
-    own.start()
-    assert case.recovers()
-    case.store.close()
-
-
-@both_ways
 def test_it_was_never_there(run: Run) -> None:
     case = calls_over(f"postgresql://127.0.0.1:{free_port()}/edge", run)
     assert case.calls(*"abcdef") == ["miss"] * 6
@@ -314,21 +296,6 @@ def test_an_administrator_ends_its_sessions(postgres: Server, run: Run) -> None:
     assert case.calls("a?", "b?") == ["hit", "miss"]
     case.settle()
     assert not case.mishaps
-    case.store.close()
-
-
-@both_ways
-def test_it_is_frozen(own: Server, run: Run) -> None:
-    case = calls_over(own.url, run)
-    assert case.calls("a?", "a?") == ["miss", "hit"]
-    case.settle()
-    assert case.calls("a?") == ["hit"]
-    own.freeze()
-    case.store._budget_s = SHORT_S
-    assert case.calls(*QUESTIONS) == ["miss"] * 20
-    assert case.mishaps["cache load timeout"] == 3 and not case.mishaps["cache load"]  # 3 budgets were spent, no more
-    own.thaw()
-    assert case.recovers()
     case.store.close()
 
 
@@ -420,30 +387,6 @@ def test_the_table_is_dropped(postgres: Server, run: Run) -> None:
     case.settle()
     assert case.recovers()
     case.store.close()
-
-
-@both_ways
-def test_it_is_slow(postgres: Server, run: Run) -> None:
-    with Line(postgres.port) as line:
-        case = calls_over(postgres.url.replace(str(postgres.port), str(line.port)), run)
-        assert case.calls("a?", "a?") == ["miss", "hit"]
-        case.settle()
-        line.hold()
-        case.store._budget_s = SHORT_S
-        assert case.calls(*QUESTIONS) == ["miss"] * 20
-        assert case.mishaps["cache load timeout"] == 3
-        line.let_go()
-        assert case.recovers()
-        case.store.close()
-
-
-@both_ways
-def test_what_answers_is_no_postgres(run: Run) -> None:
-    with Line(0, answer=b"HTTP/1.1 400 Bad Request\r\n\r\n") as line:
-        case = calls_over(f"postgresql://me:s3cr3t@127.0.0.1:{line.port}/edge", run)
-        assert case.calls(*"abcdef") == ["miss"] * 6
-        assert case.mishaps["cache load"] == 3
-        case.store.close()
 
 
 @both_ways

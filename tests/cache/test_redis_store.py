@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from befalling import PATIENCE_S, QUESTIONS, SHORT_S, Befallen, Line
+from befalling import PATIENCE_S, QUESTIONS, Befallen
 from pipeline.scripted import Run, both_ways
 from servers import Server, clustered, replicated, running, until
 from stores import Mishaps, entry, redis_store
 
 from edgeclient.cache.marks import Subject
-from edgeclient.cache.stores import redis as module
 from edgeclient.cache.stores import wire
 from edgeclient.cache.stores.redis import Address
 
@@ -122,21 +121,6 @@ def test_a_password_is_given(tmp_path: Path) -> None:
 
 
 @both_ways
-def test_it_is_killed(own: Server, run: Run) -> None:
-    case = calls_over(own.port, run)
-    assert case.calls("a?", "a?") == ["miss", "hit"]
-    own.kill()
-    case.settle()
-    for question in QUESTIONS:
-        assert case.calls(question) == ["miss"]
-        case.settle()
-    assert case.mishaps["cache load"] == 3 and case.mishaps["cache write"] == 3  # then both were left alone
-    own.start()
-    assert case.recovers()
-    case.store.close()
-
-
-@both_ways
 def test_it_was_never_there(own: Server, run: Run) -> None:
     own.kill()
     case = calls_over(own.port, run)
@@ -158,22 +142,6 @@ def test_it_is_started_anew_between_two_calls(own: Server, run: Run) -> None:
     assert case.calls("a?") == ["miss"]
     case.settle()
     assert case.calls("a?") == ["hit"] and not case.mishaps
-    case.store.close()
-
-
-@both_ways
-def test_it_is_frozen(own: Server, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LONGEST_S", 0.2)
-    case = calls_over(own.port, run)
-    assert case.calls("a?", "a?") == ["miss", "hit"]
-    case.settle()
-    assert case.calls("a?") == ["hit"]
-    own.freeze()
-    case.store._budget_s = SHORT_S
-    assert case.calls(*QUESTIONS) == ["miss"] * 20
-    assert case.mishaps["cache load timeout"] == 3 and not case.mishaps["cache load"]  # 3 budgets were spent, no more
-    own.thaw()
-    assert case.recovers()
     case.store.close()
 
 
@@ -207,30 +175,6 @@ def test_it_becomes_read_only(own: Server, run: Run) -> None:
     own.tell("REPLICAOF", "NO", "ONE")
     assert case.recovers()
     case.store.close()
-
-
-@both_ways
-def test_it_is_slow(own: Server, run: Run) -> None:
-    with Line(own.port) as line:
-        case = calls_over(line.port, run)
-        assert case.calls("a?", "a?") == ["miss", "hit"]
-        case.settle()
-        line.hold()
-        case.store._budget_s = SHORT_S
-        assert case.calls(*QUESTIONS) == ["miss"] * 20
-        assert case.mishaps["cache load timeout"] == 3
-        line.let_go()
-        assert case.recovers()
-        case.store.close()
-
-
-@both_ways
-def test_what_answers_is_no_redis(run: Run) -> None:
-    with Line(0, answer=b"HTTP/1.1 400 Bad Request\r\n\r\n") as line:
-        case = calls_over(line.port, run)
-        assert case.calls(*"abcdef") == ["miss"] * 6
-        assert case.mishaps["cache load"] == 3
-        case.store.close()
 
 
 @both_ways
