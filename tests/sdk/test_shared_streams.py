@@ -9,8 +9,9 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anthropic
@@ -210,8 +211,9 @@ async def test_a_forgotten_leader_without_followers_leaves_nothing_behind(net: N
     assert await text_of_stream(await opened(client)) == TEXT and net.seen() == {"fra": 2}
 
 
-@pytest.mark.parametrize("way_name", ["asyncio", "trio"])
-async def test_a_leader_that_is_cancelled_while_it_waits_leaves_it_to_the_others(net: Net, client: Any) -> None:
+@asynccontextmanager
+async def waited_for(net: Net, client: Any) -> AsyncIterator[tuple[Parts, anyio.CancelScope, list[str]]]:
+    """A leader in the middle of a read, whom one may cancel, and somebody who waits to come aboard; it ends with both."""
     parts = Parts()
     net.endpoints["fra"].fail(parts.fault)
     parts.let(1)
@@ -233,6 +235,12 @@ async def test_a_leader_that_is_cancelled_while_it_waits_leaves_it_to_the_others
         await until_async(lambda: bool(streams(client)[0].pulling))
         group.start_soon(follow)
         await until_async(lambda: streams(client)[0].shared is not None)
+        yield parts, leading, texts
+
+
+@pytest.mark.parametrize("way_name", ["asyncio", "trio"])
+async def test_a_leader_that_is_cancelled_while_it_waits_leaves_it_to_the_others(net: Net, client: Any) -> None:
+    async with waited_for(net, client) as (parts, leading, texts):
         parts.let(2)  # what the leader waits for comes: now the follower is aboard
         await until_async(lambda: readers_of(client._edge) == 2)
         leading.cancel()
@@ -244,27 +252,7 @@ async def test_a_leader_that_is_cancelled_while_it_waits_leaves_it_to_the_others
 @pytest.mark.parametrize("way_name", ["asyncio", "trio"])
 async def test_a_leader_that_takes_its_connection_along_has_no_followers_yet(net: Net, client: Any) -> None:
     """It is cancelled in the middle of a read of its own: who waited to come aboard asks alone."""
-    parts = Parts()
-    net.endpoints["fra"].fail(parts.fault)
-    parts.let(1)
-    leading, begun, texts = anyio.CancelScope(), anyio.Event(), list[str]()
-
-    async def lead() -> None:
-        with leading:
-            stream = await opened(client)
-            await first_of(stream)
-            begun.set()
-            await text_of_stream(stream)
-
-    async def follow() -> None:
-        texts.append(await text_of_stream(await opened(client)))
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(lead)
-        await begun.wait()
-        await until_async(lambda: bool(streams(client)[0].pulling))
-        group.start_soon(follow)
-        await until_async(lambda: streams(client)[0].shared is not None)
+    async with waited_for(net, client) as (parts, leading, texts):
         leading.cancel()
     parts.let(100)
     assert texts == [TEXT] and net.seen() == {"fra": 2}
