@@ -385,7 +385,7 @@ def test_a_cascades_schema_needs_its_package(monkeypatch: pytest.MonkeyPatch) ->
         "cascade": {"gpt-4o": {"first": "llama", "schema": True}},
     }
     assert load(said)[0].cascade["gpt-4o"].schema
-    monkeypatch.setattr("edgeclient.settings.find_spec", lambda name: None)
+    monkeypatch.setattr("edgeclient.settings.resolving.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"cascade\.gpt-4o\.schema needs the package jsonschema; install"):
         load(said)
 
@@ -402,3 +402,18 @@ def test_a_cascades_limits_have_limits(field: str, value: float) -> None:
 def test_an_endpoint_that_names_the_first_model_serves_it_whatever_its_route() -> None:
     named = Endpoint(FRA, route="gateway", models=["llama"])
     assert load({"endpoints": [named], "key": "none", "cascade": {"gpt-4o": Cascade("llama", 1)}})[0].cascade
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"endpoints": "https://me:s3cr3t@fra.example.com/v1"},
+        {"endpoints": ["https://me:s3cr3t@fra.example.com/v1?x=1"], "key": "none"},
+        {"endpoints": ["ftp://me:s3cr3t@fra.example.com/v1"], "key": "none"},
+        {"origins": ["https://me:s3cr3t@fra.example.com/v1#x"]},
+    ],
+)
+def test_no_error_shows_a_password_of_an_address(said: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(said)
+    assert "fra.example.com" in str(error.value) and "s3cr3t" not in str(error.value)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import SettingsError
-from ...settings import Encryption
+from ...settings.kinds import Encryption
 from ...values import Entry
 from . import wire
 from .backend import Mishap
