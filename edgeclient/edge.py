@@ -42,6 +42,7 @@ from .settings import load, normal, source_of
 from .surroundings import in_function
 from .telemetry.events import Event, Hook, Telemetry
 from .values import UNSAID, Controls
+from .values import Endpoint as Resolved
 
 if TYPE_CHECKING:
     import anthropic
@@ -126,12 +127,9 @@ class Edge:
         by_answer, telemetry = self.settings.rank == "answer", Telemetry(hooks)
         selector = Selector(endpoints_now, rng, probing=self.settings.probe, by_answer=by_answer)
         shelf = self._shelf(said)
-        remembers = is_worthwhile(self.settings.remember, endpoints_now, in_function=in_function())
-        self._memory = (
-            Remembering(endpoints_now, selector, shelf, telemetry.mishap, recalled=self._recalled)
-            if remembers
-            else None
-        )
+        self._memory: Remembering | None = None
+        if is_worthwhile(self.settings.remember, endpoints_now, in_function=in_function()):
+            self._memory = Remembering(endpoints_now, selector, shelf, telemetry.mishap, recalled=self._recalled)
         cache_on, hedge = self.settings.cache.mode != "off", self.settings.hedge
         self.policies = Policies(
             settings=self.settings,
@@ -146,16 +144,20 @@ class Edge:
         )
         if self.settings.cache.mode == "semantic":
             self._begin_semantic(said, rng)
+        self._begin_connections(endpoints_now)
+        self._around: ContextVar[Controls] = ContextVar("edgeclient-caching")
+        self.active = self.settings.active
+        self.taken_out = ("cache-control",) if cache_on else ()
+        self._bound: dict[str, Any] = {}
+        _alive.add(self)
+
+    def _begin_connections(self, endpoints_now: Sequence[Resolved]) -> None:
+        """What measures, watches and keeps connections."""
+        self.rtt_source = self.settings.rtt_source
         self._versions = IpVersions() if self.settings.probe and endpoints_now else None
         self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt, self._versions)
         self._watchdog = Watchdog() if self.settings.watchdog else None
         self.warmer = self._warmer() if self.settings.keep_warm and endpoints_now else None
-        self._around: ContextVar[Controls] = ContextVar("edgeclient-caching")
-        self.active = self.settings.active
-        self.taken_out = ("cache-control",) if cache_on else ()
-        self.rtt_source = self.settings.rtt_source
-        self._bound: dict[str, Any] = {}
-        _alive.add(self)
 
     # -- clients
 
