@@ -88,11 +88,11 @@ def _joined(parts: list[Any]) -> Said:
 class OpenAIShaped(Subject):
     """Asked through the OpenAI SDK's own classes."""
 
-    def client(self, asked: Question) -> Any:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def client(self, asked: Question) -> Any: ...
 
-    def client_async(self, asked: Question) -> Any:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def client_async(self, asked: Question) -> Any: ...
 
     def arguments(self, asked: Question) -> dict[str, Any]:
         headers = dict(asked.headers) | ({"Cache-Control": "no-cache"} if asked.refresh else {})

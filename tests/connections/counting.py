@@ -5,6 +5,7 @@ One speaks HTTP/1.1 or HTTP/2, plain or over TLS; another is an HTTP proxy befor
 
 from __future__ import annotations
 
+import abc
 import json
 import socket
 import ssl
@@ -39,7 +40,7 @@ class Asked:
     headers: dict[str, str]
 
 
-class _Listening:
+class _Listening(abc.ABC):
     """Accepts, each connection in a thread of its own, until it is left; then everything is closed and joined."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -98,8 +99,8 @@ class _Listening:
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, bare: socket.socket, number: int) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _serve(self, bare: socket.socket, number: int) -> None: ...
 
 
 class Server(_Listening):
