@@ -13,10 +13,20 @@ from dataclasses import field
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 from ..errors import SettingsError
+from .fitting import misfit
 
 T = TypeVar("T")
 
@@ -157,6 +167,18 @@ class Cache:
     namespace: str = ""
     shared: Annotated[bool, Field(strict=True)] | tuple[Annotated[str, Field(min_length=1)], ...] = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fits(cls, data: Any) -> Any:
+        said = data if isinstance(data, Mapping) else {}
+        fields: Any = cls.__pydantic_fields__  # type: ignore[attr-defined]
+        if isinstance(data, ArgsKwargs):
+            said = {**dict(zip(fields, data.args, strict=False)), **(data.kwargs or {})}
+        wrong = misfit({name: one for name, one in said.items() if name in fields and one != fields[name].default})
+        if wrong:
+            raise ValueError(wrong)
+        return data
+
 
 @_explained
 @dataclass(frozen=True, config=STRICT)
@@ -252,14 +274,18 @@ def explain(error: Any, sources: Mapping[str, str], otherwise: str = "settings")
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # its value may be a key under a wrong name
         return f"{source}: unknown setting {'.'.join(path)}; remove it or mend its name"
     of_kind = error["type"].endswith(("_type", "_parsing"))  # not of the bounds, which its own words say best
-    wanted = f"give {_WANTED[path[0]]}" if of_kind and len(path) == 1 and path[0] in _WANTED else error["msg"]
+    wanted = (
+        f"give {_WANTED[path[0]]}"
+        if of_kind and len(path) == 1 and path[0] in _WANTED
+        else error["msg"].removeprefix("Value error, ")
+    )
     secret = (
         bool({"key", "store", "encryption"} & set(path))
-        or isinstance(value, (dict, Endpoint))
+        or isinstance(value, (dict, Endpoint, ArgsKwargs))
         or error["type"] == "missing"
     )
     shown = "" if secret else f" (got {masked(repr(value))})"
-    return f"{source}: {'.'.join(path)}: {wanted}{shown}"
+    return ": ".join(filter(None, (source, ".".join(path), f"{wanted}{shown}")))
 
 
 # For settings that take words besides what pydantic checks.
