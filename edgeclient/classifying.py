@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cache import controls
 from .cache.key import LARGE, SHARED, credential_digest, exact_key
-from .cache.policy import is_shared, namespace_of, object_of
+from .cache.policy import is_sampled, is_shared, namespace_of, object_of
 from .dialects import arrays, dialect_of
 from .dialects.prompts import PROMPTS
 from .dialects.texts import SCHEMAS
@@ -37,8 +37,12 @@ def classify(request: Request, edge: Policies) -> Call:
         first_model, family = _cascaded(model, dialect, body, edge)
     key: str = ""
     parts: tuple[str, ...] = ()
+    reason = ""
     if edge.store is not None and family is not None and (said.store or said.lookup):
-        key, parts = _keys(request, dialect, f"{route.value}{family}", body, said, edge, live)
+        if edge.settings.cache.temperature != "always" and is_sampled(dialect, body):
+            reason = "temperature"
+        else:
+            key, parts = _keys(request, dialect, f"{route.value}{family}", body, said, edge, live)
     question = None
     if edge.semantic is not None and key and family is not None and said.lookup and not said.named:
         question = _question(
@@ -74,6 +78,7 @@ def classify(request: Request, edge: Policies) -> Call:
         asked_model=asked_model,
         first_model=first_model,
         question=question,
+        reason=reason,
     )
 
 

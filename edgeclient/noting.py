@@ -56,6 +56,9 @@ class Notes:
     attempts: int = 0  # requests this call sent
     tried: tuple[Attempt, ...] = ()  # those requests, in order
     cache: str = "off"  # hit | miss | bypass | off
+    reason: str = (
+        ""  # of a bypass: the setting that says so ("temperature"); "" where the call says so, or shows no key
+    )
     upstream_cache: str = ""  # hit | miss, where a cache beyond this one says so: a PoP's, a gateway's
     upstream_age_s: float | None = None  # how old the answer is, as such a cache says
     key: str = ""  # of the exact cache; safe to log
@@ -103,6 +106,8 @@ def _cache_status(notes: Notes) -> str:
         said += "; stored"
     if notes.collapsed:
         said += "; collapsed"
+    if notes.reason:
+        said += f"; detail={notes.reason}"
     if notes.match is not None:
         said += f"; detail={notes.match.tier}"
     return f'{said}; key="{notes.key}"' if notes.key else said

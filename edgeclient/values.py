@@ -93,6 +93,7 @@ class Dialect(Protocol):
     """
 
     name: str
+    samples: bool  # a model draws the answer by chance, unless a call says otherwise
     closing: bytes  # stands in the last event of a complete stream; b"" when only the end of the body tells
 
     @property
@@ -174,6 +175,7 @@ class Call:
     first_model: str = ""  # of a cascade: the small model that is asked before this one; else ""
     question: Question | None = None  # for the semantic cache; None: it is not asked
     stands_in: bool = False  # this is that first question: the body here is sent, not that of the request in hand
+    reason: str = ""  # why the cache is passed by, where a setting of its says so: "temperature"
     silent_s: float | None = None  # the longest silence before its answer; None: as the caller said
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from sys import intern
 from typing import TYPE_CHECKING
 
-from ..values import Call, Controls, Entry, Json, RawHeaders
+from ..values import Call, Controls, Dialect, Entry, Json, RawHeaders
 from .upstream import SILENT, Upstream
 
 if TYPE_CHECKING:
@@ -59,6 +59,17 @@ def entry_of(
         named=call.controls.named,
         tags=call.controls.tags,
     )
+
+
+def is_sampled(dialect: Dialect, body: Json) -> bool:
+    """True for a call whose answers are to differ by chance: it says neither temperature 0 nor a seed.
+
+    A seed counts: it asks that "repeated requests with the same seed and parameters should return the same result" (OpenAI's
+    reference of chat completions), of which a cache makes sure. Who says no temperature has the provider's, which is above 0.
+    """
+    said, seed = body.get("temperature"), body.get("seed")
+    asks_for_same = (type(said) in (int, float) and said == 0) or type(seed) is int
+    return dialect.samples and not asks_for_same
 
 
 def ttl_s(call: Call, said: Cache) -> float:

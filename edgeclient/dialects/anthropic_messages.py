@@ -25,6 +25,7 @@ class AnthropicMessages:
     """An answer is one `message`; its stream runs from `message_start` to `message_stop`."""
 
     name = "anthropic_messages"
+    samples = True
     closing = b"event: message_stop"
     failing = re.compile(rb"\nevent: ?error\b")
 

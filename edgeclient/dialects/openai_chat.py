@@ -16,6 +16,7 @@ class OpenAIChat:
     """An answer is one `chat.completion`; its stream is a run of `chat.completion.chunk` events, then `[DONE]`."""
 
     name = "openai_chat"
+    samples = True
     closing = b"data: [DONE]"
     # A member of the chunk itself: what Azure says of its filters ("error": not filtered) is deeper, and no end.
     failing = re.compile(rb'\ndata: ?\{[^{}\n]*"error":\s*\{')

@@ -9,6 +9,7 @@ class OpenAIEmbeddings:
     """An answer is one `list` of `embedding` objects, one per input, in the order of the inputs."""
 
     name = "openai_embeddings"
+    samples = False
     closing = b""
     failing = None
 

@@ -13,6 +13,7 @@ class OpenAIResponses:
     """An answer is one `response`; its stream ends with `response.completed`, which holds the whole answer again."""
 
     name = "openai_responses"
+    samples = True
     closing = b""  # no [DONE]: the stream runs to its end, and the SDK reads it to its end
     failing = re.compile(rb'\n(event: ?|data: ?\{"type":\s*")(response\.failed|error)\b')
 

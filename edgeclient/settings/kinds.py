@@ -141,6 +141,8 @@ class Cache:
     `ttl`: seconds for some models, by name or pattern ("gpt-*"); `ttl_s` is for all others. `namespace`: where answers are
     kept, apart from those of other namespaces, unless a call says another one. `shared`: `True`, or the namespaces whose
     answers all callers share, whatever their credentials: say it only where every caller may read every answer.
+    `temperature`: which calls the cache is for: "always" all of them, "deterministic" those that ask for the same answer
+    each time, by temperature 0 or a seed, and those whose answers no model samples (embeddings).
 
     With "semantic", questions that mean the same are answered too. `semantic`: "shadow" (decide, ask the model all the same,
     compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
@@ -166,6 +168,7 @@ class Cache:
     ttl: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
     namespace: str = ""
     shared: Annotated[bool, Field(strict=True)] | tuple[Annotated[str, Field(min_length=1)], ...] = False
+    temperature: Literal["always", "deterministic"] = "always"
 
     @model_validator(mode="before")
     @classmethod

@@ -41,7 +41,7 @@ def test_what_the_kind_of_cache_does_not_use_is_an_error(
         path.write_text("[cache]\n" + "\n".join(f"{name} = {json.dumps(one)}" for name, one in table.items()))
         monkeypatch.setenv(FILE_VARIABLE, str(path))
         source = str(path)
-    made = {"Cache": lambda: Cache(**table), "argument cache": lambda: Edge(cache=table)}.get(source, Edge)
+    made: Any = {"Cache": lambda: Cache(**table), "argument cache": lambda: Edge(cache=table)}.get(source, Edge)
     with pytest.raises(SettingsError, match=rf"^{source}: (cache: )?{expected}") as caught:
         made()
     assert "secret" not in str(caught.value)
