@@ -14,13 +14,14 @@ from .cache import policy, upstream
 from .cache.tee import Tee
 from .dialects import arrays
 from .dialects.texts import TEXTS
+from .dialects.usage import TOKENS, unused
 from .judging import broken_by
-from .noting import Match, Notes
+from .noting import Match, Notes, Used
 from .policies import Policies
 from .reporting import notes_of
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import ORIGIN, Call, Endpoint, Entry, Outcome, Question, Reply
+from .values import ORIGIN, Call, Endpoint, Entry, Json, Outcome, Question, Reply
 
 if TYPE_CHECKING:
     from .cache.semantic import Lookup
@@ -157,7 +158,8 @@ def _hit(
     """
     tried = tuple(trace.tried) if trace is not None else ()
     wall = rt.wall()
-    body = policy.render(entry, call, wall)
+    answer, original, avoided = _accounted(call, entry, edge)
+    body = policy.render(entry, call, wall, answer)
     kind = b"text/event-stream; charset=utf-8" if call.streamed else b"application/json"
     notes = Notes(
         route=call.route.value,
@@ -172,12 +174,30 @@ def _hit(
         match=match,
         collapsed=collapsed,
         original_id=entry.id,
+        original_usage=original,
+        avoided=avoided,
         took_ms=(rt.now() - began) * 1e3,
         model=call.model,
         asked_model=call.asked_model,
     )
     edge.telemetry.emit(Event(wall, call.model, notes, status=200))
     return Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
+
+
+def _accounted(call: Call, entry: Entry, edge: Policies) -> tuple[Json | None, Json | None, Used | None]:
+    """The answer to give in place of the stored one, its usage as the provider gave it, and what the call is spared.
+
+    None where the stored one does: nothing is read then. The entry stays as it is: other edges may say it otherwise.
+    """
+    as_zero = edge.settings.cache.usage == "zero"
+    if call.dialect is None or not (as_zero or edge.models.has_price(call.model)):
+        return None, None, None
+    answer = json.loads(entry.body)
+    tokens = TOKENS[call.dialect.name](answer)
+    avoided = None
+    if tokens is not None:
+        avoided = Used(call.model, *tokens, cost=edge.models.cost_of(call.model, *tokens))
+    return (unused(answer), answer.get("usage"), avoided) if as_zero else (None, None, avoided)
 
 
 def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:

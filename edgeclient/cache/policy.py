@@ -157,12 +157,17 @@ def _request_id(call: Call, headers: RawHeaders) -> bytes:
     return b""
 
 
-def render(entry: Entry, call: Call, wall_s: float) -> bytes:
-    """The entry's answer for this call: a new id, created now. `wall_s` is wall-clock time."""
+def render(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) -> bytes:
+    """The entry's answer for this call: a new id, created now. `wall_s` is wall-clock time.
+
+    `answer`: what to say in place of the answer that is stored.
+    """
     assert call.dialect is not None
     fresh = call.dialect.fresh(call.body, os.urandom(12).hex(), int(wall_s))
     if call.streamed:
-        return call.dialect.replay({**json.loads(entry.body), **fresh}, call.body)
+        return call.dialect.replay({**(answer or json.loads(entry.body)), **fresh}, call.body)
+    if answer is not None:
+        return dumps({**answer, **fresh})
     if not fresh:
         return entry.body
     if not entry.bare:

@@ -142,7 +142,8 @@ class Cache:
     kept, apart from those of other namespaces, unless a call says another one. `shared`: `True`, or the namespaces whose
     answers all callers share, whatever their credentials: say it only where every caller may read every answer.
     `temperature`: which calls the cache is for: "always" all of them, "deterministic" those that ask for the same answer
-    each time, by temperature 0 or a seed, and those whose answers no model samples (embeddings).
+    each time, by temperature 0 or a seed, and those whose answers no model samples (embeddings). `usage`: what the answers of
+    hits say that they used: "original", as the provider did, or "zero", which is what they cost; then the notes have both.
 
     With "semantic", questions that mean the same are answered too. `semantic`: "shadow" (decide, ask the model all the same,
     compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
@@ -169,6 +170,7 @@ class Cache:
     namespace: str = ""
     shared: Annotated[bool, Field(strict=True)] | tuple[Annotated[str, Field(min_length=1)], ...] = False
     temperature: Literal["always", "deterministic"] = "always"
+    usage: Literal["original", "zero"] = "original"
 
     @model_validator(mode="before")
     @classmethod

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from recording import says
+from shapes import CHAT, MESSAGE
 from talking import Net, ask
+from ways import each, settled
 
+import edgeclient
 from edgeclient import Cache
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_pauses")]
@@ -57,3 +63,102 @@ async def test_what_samples_all_the_same_is_never_found_by_who_wants_none_of_it(
         for who in (one, other)
     ]
     assert asked == ["miss", "bypass", "miss", "hit"]
+
+
+# -- usage
+
+
+def zero(**said: Any) -> Cache:
+    return Cache("exact", usage="zero", **said)
+
+
+def numbers(said: Any) -> list[Any]:
+    """All numbers in a part of an answer."""
+    if hasattr(said, "model_dump"):
+        said = said.model_dump()
+    if isinstance(said, dict):
+        said = list(said.values())
+    if isinstance(said, list):
+        return [number for one in said for number in numbers(one)]
+    return [said] if type(said) in (int, float) else []
+
+
+async def used(client: Any, form: str) -> tuple[list[Any], Any]:
+    """What all objects of an answer say of their usage, in their order, and its notes."""
+    if form == "embeddings":
+        answer = await settled(client.embeddings.create(model="embed", input="one"))
+    elif form.startswith("responses"):
+        asked = {"model": "gpt-4o", "input": "How far is Frankfurt?", "stream": form.endswith("stream")}
+        answer = await settled(client.responses.create(**asked))
+    elif hasattr(client, "chat"):
+        more: Any = {"stream": True, "stream_options": {"include_usage": True}} if form == "stream" else {}
+        answer = await settled(client.chat.completions.create(**CHAT, **more))
+    else:
+        answer = await settled(client.messages.create(**MESSAGE, stream=form == "stream"))
+    said = [one async for one in each(answer)] if form.endswith("stream") else [answer]
+    holders = [
+        *said,
+        *[inner for one in said for name in ("message", "response") if (inner := getattr(one, name, None))],
+    ]
+    return [found for one in holders if (found := getattr(one, "usage", None)) is not None], edgeclient.notes(answer)
+
+
+FORMS = {"openai": ["plain", "stream", "responses", "responses stream", "embeddings"], "anthropic": ["plain", "stream"]}
+
+
+@pytest.mark.parametrize(("sdk", "form"), [(sdk, form) for sdk, forms in FORMS.items() for form in forms])
+async def test_two_edges_over_one_store_have_their_own_view_of_what_an_answer_used(
+    net: Net, form: str, tmp_path: Path
+) -> None:
+    store = f"sqlite:{tmp_path}/answers.db"
+    first = net.client(net.edge("fra", cache=zero(store=store, budget_s=10.0)))
+    original, notes = await used(first, form)
+    assert notes.cache == "miss" and notes.original_usage is None and max(numbers(original)) > 0
+    first._edge.close()
+    as_it_was = net.client(net.edge("fra", cache=Cache("exact", store=store, budget_s=10.0)))
+    as_zero = net.client(net.edge("fra", cache=zero(store=store, budget_s=10.0)))
+    for _ in range(2):
+        plain, told = await used(as_it_was, form)
+        assert told.cache == "hit" and told.original_usage is None and told.avoided is None
+        nothing, notes = await used(as_zero, form)
+        assert notes.cache == "hit" and set(numbers(nothing)) == {0}
+        assert [type(one) for one in nothing] == [type(one) for one in plain]
+        assert [one.model_dump().keys() for one in nothing] == [one.model_dump().keys() for one in plain]
+        assert notes.original_usage and set(numbers(notes.original_usage)) <= set(numbers(original))
+        read, written = (2, 0) if form == "embeddings" else (5, 3)
+        assert (notes.avoided.input_tokens, notes.avoided.output_tokens) == (read, written)
+    assert net.seen() == {"fra": 1}
+
+
+@pytest.mark.parametrize("sdk", ["openai"])
+async def test_details_of_any_depth_are_zero_and_words_stay(net: Net) -> None:
+    details = {
+        "prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8, "cost": 0.5, "service_tier": "flex", "free": False,
+        "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": None}, "iterations": [{"output_tokens": 3}],
+    }  # fmt: skip
+    message = {"index": 0, "message": {"role": "assistant", "content": "Far."}, "finish_reason": "stop"}
+    answer = {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [message],
+        "usage": details,
+    }
+    net.endpoints["fra"].fail(says(json.dumps(answer).encode()))
+    client = net.client(net.edge("fra", cache=zero()))
+    await ask(client)
+    said = (await ask(client)).answer.usage.model_dump()
+    assert set(numbers(said)) == {0} and said["service_tier"] == "flex" and said["free"] is False
+    assert said["completion_tokens_details"]["reasoning_tokens"] == 0 and said["iterations"] == [{"output_tokens": 0}]
+
+
+@pytest.mark.parametrize("sdk", ["openai"])
+@pytest.mark.parametrize("way_name", ["threads"])
+async def test_of_a_list_the_known_ones_count_nothing(net: Net) -> None:
+    client = net.client(net.edge("fra", cache=zero()))
+    of = [
+        client.embeddings.create(model="embed", input=said).usage.total_tokens
+        for said in (["a", "b"], ["b", "c"], ["c"])
+    ]
+    assert of == [2, 2, 0]  # "c" was sent alone, and the origin says 2 of each request
