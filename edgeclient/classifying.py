@@ -5,7 +5,7 @@ from __future__ import annotations
 from .cache import controls
 from .cache.key import LARGE, SHARED, credential_digest, exact_key
 from .cache.policy import is_sampled, is_shared, namespace_of, object_of
-from .dialects import arrays, dialect_of
+from .dialects import arrays, aside_of, dialect_of
 from .dialects.prompts import PROMPTS
 from .dialects.texts import SCHEMAS
 from .policies import Policies
@@ -17,7 +17,9 @@ _OPENING = 1024  # bytes by which a conversation is told
 
 def classify(request: Request, edge: Policies) -> Call:
     """The call that a request makes. Never raises on odd requests: what is not understood goes on as it is."""
-    found = dialect_of(request.method, request.path)
+    found, is_routed = dialect_of(request.method, request.path), True
+    if found is None and edge.store is not None:
+        found, is_routed = aside_of(request.method, request.path), False
     if found is not None and request.sdk not in ("", found[0]):
         found = None
     body = object_of(request.body) if found is not None or edge.settings.aliases else None
@@ -29,7 +31,7 @@ def classify(request: Request, edge: Policies) -> Call:
     own = _is_own(request, edge)
     model, streamed = str(body.get("model", "")), body.get("stream") is True
     live = streamed if request.live is None else request.live
-    route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
+    route = (way or edge.routes.of(model)) if own and edge.endpoints and is_routed else Route.DIRECT
     said = _said(request, edge) if says or edge.around is not None else UNSAID
     first_model = ""
     family: str | None = ""
@@ -71,7 +73,7 @@ def classify(request: Request, edge: Policies) -> Call:
         parts=parts,
         controls=said,
         idempotent=idempotent or key != "",
-        keeps_origin=not own or route is Route.DIRECT,
+        keeps_origin=not own or (route is Route.DIRECT and is_routed),
         retry=retry,
         residency=request.residency,
         provider=request.sdk if request.default_origin else "",

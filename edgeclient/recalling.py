@@ -193,8 +193,10 @@ def _accounted(call: Call, entry: Entry, edge: Policies) -> tuple[Json | None, J
     if call.dialect is None or not (as_zero or edge.models.has_price(call.model)):
         return None, None, None
     answer = json.loads(entry.body)
-    tokens = TOKENS[call.dialect.name](answer)
-    avoided = None
+    if "usage" not in answer:
+        return None, None, None
+    read = TOKENS.get(call.dialect.name)
+    tokens, avoided = read(answer) if read is not None else None, None
     if tokens is not None:
         avoided = Used(call.model, *tokens, cost=edge.models.cost_of(call.model, *tokens))
     return (unused(answer), answer.get("usage"), avoided) if as_zero else (None, None, avoided)

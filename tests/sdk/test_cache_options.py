@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import operator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from recording import says
-from shapes import CHAT, MESSAGE
+from shapes import ASK, CHAT, MESSAGE
 from talking import Net, ask
 from ways import each, settled
 
@@ -162,3 +163,70 @@ async def test_of_a_list_the_known_ones_count_nothing(net: Net) -> None:
         for said in (["a", "b"], ["b", "c"], ["c"])
     ]
     assert of == [2, 2, 0]  # "c" was sent alone, and the origin says 2 of each request
+
+
+# -- what is asked about a prompt in place of an answer to it
+
+
+ASIDES: list[tuple[str, str, dict[str, Any]]] = [
+    ("openai", "moderations.create", {"input": "How far?", "model": "omni-moderation-latest"}),
+    ("openai", "responses.input_tokens.count", {"model": "gpt-4o", "input": "How far?"}),
+    ("anthropic", "messages.count_tokens", {"model": "claude-test", "messages": ASK}),
+    ("anthropic", "beta.messages.count_tokens", {"model": "claude-test", "messages": ASK}),
+]
+asides = pytest.mark.parametrize(("sdk", "method", "said"), ASIDES, ids=[one[1] for one in ASIDES])
+
+
+async def aside(client: Any, method: str, **said: Any) -> Any:
+    return await settled(operator.attrgetter(method)(client)(**said))
+
+
+@asides
+async def test_asides_are_answered_again_and_go_where_they_went(net: Net, method: str, said: dict[str, Any]) -> None:
+    edge = net.edge("fra", cache=Cache("exact", usage="zero", temperature="deterministic", ttl={said["model"]: 90}))
+    client = net.client(edge)
+    first, second = [await aside(client, method, **said) for _ in range(2)]
+    notes = edgeclient.notes(second)
+    assert (edgeclient.notes(first).cache, notes.cache, notes.route) == ("miss", "hit", "direct")
+    assert notes.ttl_s <= 90 and notes.model == said["model"]
+    assert type(first) is type(second) and first.model_dump(exclude={"id"}) == second.model_dump(exclude={"id"})
+    if method == "moderations.create":
+        assert first.id == notes.original_id == "modr-1" and second.id.startswith("modr-") and second.id != first.id
+    another = {**said, "input": "How near?"} if "input" in said else {**said, "system": "Be brief."}
+    for who, asks in ((client, another), (client.with_options(api_key="sk-of-another"), said)):
+        assert edgeclient.notes(await aside(who, method, **asks)).cache == "miss"
+    edge.invalidate(model=said["model"])
+    assert edgeclient.notes(await aside(client, method, **said)).cache == "miss"
+    assert net.seen() == {"origin": 4}
+
+
+@asides
+async def test_an_aside_that_is_no_answer_is_not_stored(net: Net, method: str, said: dict[str, Any]) -> None:
+    client = net.client(net.edge("fra", cache="exact"))
+    for no_answer in (says(b"{}"), says(b'{"results": [], "input_tokens": null}'), says(b"[]")):
+        net.origin.fail(no_answer)
+        await settled(
+            operator.attrgetter(method.rpartition(".")[0])(client).with_raw_response.__getattribute__(
+                method.rpartition(".")[2]
+            )(**said)
+        )
+    assert client._edge.status().cache_entries == 0
+
+
+@asides
+@pytest.mark.parametrize("settings", [{}, {"cache": "exact"}], ids=["without a cache", "with one"])
+async def test_asides_obey_who_forbids_the_origin(
+    net: Net, method: str, said: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    client = net.client(net.edge("fra", origin="never", **settings))
+    with pytest.raises(edgeclient.RouteError, match="no endpoint serves POST"):
+        await aside(client, method, **said)
+    assert net.seen() == {}
+
+
+@pytest.mark.parametrize("sdk", ["openai"])
+async def test_what_is_counted_of_a_conversation_is_asked_each_time(net: Net) -> None:
+    client = net.client(net.edge("fra", cache="exact"))
+    for _ in range(2):
+        await aside(client, "responses.input_tokens.count", model="gpt-4o", conversation="conv_1", input="How far?")
+    assert net.seen() == {"origin": 2}
