@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .attempts import Trace
-from .cache import policy, upstream
+from .cache import pace, policy, upstream
+from .cache.pace import Paced, TimedTee
 from .cache.tee import Tee
 from .dialects import arrays
 from .dialects.texts import TEXTS
@@ -159,7 +160,8 @@ def _hit(
     tried = tuple(trace.tried) if trace is not None else ()
     wall = rt.wall()
     answer, original, avoided = _accounted(call, entry, edge)
-    body = policy.render(entry, call, wall, answer)
+    steps = policy.paced(entry, call, wall, answer) if entry.pace and call.live and edge.paces else ()
+    body = None if steps else policy.render(entry, call, wall, answer)
     kind = b"text/event-stream; charset=utf-8" if call.streamed else b"application/json"
     notes = Notes(
         route=call.route.value,
@@ -181,7 +183,10 @@ def _hit(
         asked_model=call.asked_model,
     )
     edge.telemetry.emit(Event(wall, call.model, notes, status=200))
-    return Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
+    reply = Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
+    if steps:
+        reply.paced = Paced(steps, rt.now, rt.sleep)
+    return reply
 
 
 def _accounted(call: Call, entry: Entry, edge: Policies) -> tuple[Json | None, Json | None, Used | None]:
@@ -251,7 +256,14 @@ async def keep_parts(
 
 
 def _entry(
-    call: Call, edge: Policies, reply: Reply, body: bytes, endpoint: Endpoint, pop: str, now: float
+    call: Call,
+    edge: Policies,
+    reply: Reply,
+    body: bytes,
+    endpoint: Endpoint,
+    pop: str,
+    now: float,
+    times: pace.Times = (),
 ) -> Entry | None:
     said = edge.settings.cache
     return policy.entry_of(
@@ -266,6 +278,7 @@ def _entry(
         pop=pop,
         namespace=policy.namespace_of(call.controls, said),
         beyond=upstream.of(reply),
+        times=times,
     )
 
 
@@ -312,7 +325,10 @@ def tee_of(
         if body is None or not keeps or edge.store is None:
             return
         try:
-            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
+            times: pace.Times = ()
+            if isinstance(tee, TimedTee):
+                times = pace.decoded(tee.times, body, reply.header(b"content-encoding").strip().lower())
+            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall(), times)
             if entry is not None and edge.store.save(entry, rt.wall()):
                 edge.telemetry.count("stored")
                 if lookup is not None:
@@ -323,4 +339,8 @@ def tee_of(
     closing, failing = (call.dialect.closing, call.dialect.failing) if call.streamed else (b"", None)
     if endpoint is ORIGIN:
         failing = None
-    return Tee(on_end, closing=closing, limit=_TEE_LIMIT if keeps else 0, failing=failing)
+    limit = _TEE_LIMIT if keeps else 0
+    tee = Tee(on_end, closing=closing, limit=limit, failing=failing)
+    if keeps and edge.paces and call.streamed:
+        tee = TimedTee(on_end, rt.now, closing=closing, limit=limit, failing=failing)
+    return tee

@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 from sys import intern
 from typing import TYPE_CHECKING
 
-from ..values import Call, Controls, Dialect, Entry, Json, RawHeaders
+from ..values import Call, Controls, Dialect, Entry, Json, RawHeaders, Step
+from . import pace
+from .pace import Times
 from .upstream import SILENT, Upstream
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would 
 
 def entry_of(
     call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, stale_s: float = 0.0,
-    endpoint: str, pop: str, namespace: str = "", beyond: Upstream = SILENT,
+    endpoint: str, pop: str, namespace: str = "", beyond: Upstream = SILENT, times: Times = (),
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
@@ -32,6 +34,7 @@ def entry_of(
     only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
 
     What a cache `beyond` this one had already is as old here as it was there, and is kept no longer than it would be there.
+    `times`: of a stream whose pace is to be kept, when its parts came.
     """
     if status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER:
         return None
@@ -42,11 +45,12 @@ def entry_of(
     if lifetime_s <= 0:
         return None
     stored = dumps(answer) if call.streamed else body
+    kept = pace.packed(body, times, call.dialect, answer) if times else b""
     return Entry(
         key=call.key,
         body=stored,
         has_usage=bool(answer.get("usage")),
-        size=len(stored) + _BESIDE,
+        size=len(stored) + len(kept) + _BESIDE,
         stored_at=now - (beyond.age_s or 0.0),
         expires_at=now + lifetime_s,
         id=str(answer.get("id", "")),
@@ -58,6 +62,7 @@ def entry_of(
         namespace=intern(namespace),
         named=call.controls.named,
         tags=call.controls.tags,
+        pace=kept,
     )
 
 
@@ -173,6 +178,19 @@ def render(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) 
     if not entry.bare:
         _lay_bare(entry, fresh)
     return b"".join((dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
+
+
+def paced(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) -> list[Step]:
+    """The same answer as a stream in its pieces, at its pace; [] where none is kept."""
+    assert call.dialect is not None
+    pieces, rest_s = pace.unpacked(entry.pace)
+    said = answer or json.loads(entry.body)
+    if not pieces or not call.dialect.fits(said, pieces):
+        return []
+    said = {**said, **call.dialect.fresh(call.body, os.urandom(12).hex(), int(wall_s))}
+    steps = call.dialect.steps(said, call.body, pieces)
+    gap_s, last = steps[-1]
+    return [*steps[:-1], (gap_s + rest_s, last)]
 
 
 def _lay_bare(entry: Entry, fresh: Json) -> None:

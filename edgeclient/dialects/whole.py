@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..values import Json
+from collections.abc import Sequence
+
+from ..values import Json, Piece, Step
 
 
 class Whole:
@@ -23,3 +25,12 @@ class Whole:
 
     def replay(self, answer: Json, body: Json) -> bytes:
         raise ValueError("this answer is never streamed")
+
+    def steps(self, answer: Json, body: Json, pieces: Sequence[Piece]) -> list[Step]:
+        raise ValueError("this answer is never streamed")
+
+    def fits(self, answer: Json, pieces: Sequence[Piece]) -> bool:
+        return False
+
+    def spoken(self, event: bytes) -> Sequence[tuple[tuple[int, ...], int]]:
+        return ()

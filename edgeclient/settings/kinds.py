@@ -144,6 +144,7 @@ class Cache:
     `temperature`: which calls the cache is for: "always" all of them, "deterministic" those that ask for the same answer
     each time, by temperature 0 or a seed, and those whose answers no model samples (embeddings). `usage`: what the answers of
     hits say that they used: "original", as the provider did, or "zero", which is what they cost; then the notes have both.
+    `pace`: of streams out of the cache: "instant", or "recorded": in the pieces and at the pace in which they first came.
 
     With "semantic", questions that mean the same are answered too. `semantic`: "shadow" (decide, ask the model all the same,
     compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
@@ -171,6 +172,7 @@ class Cache:
     shared: Annotated[bool, Field(strict=True)] | tuple[Annotated[str, Field(min_length=1)], ...] = False
     temperature: Literal["always", "deterministic"] = "always"
     usage: Literal["original", "zero"] = "original"
+    pace: Literal["instant", "recorded"] = "instant"
 
     @model_validator(mode="before")
     @classmethod

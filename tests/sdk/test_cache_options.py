@@ -15,6 +15,7 @@ from ways import each, settled
 
 import edgeclient
 from edgeclient import Cache
+from edgeclient.runtime import common, tasks, threads
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_pauses")]
 
@@ -230,3 +231,74 @@ async def test_what_is_counted_of_a_conversation_is_asked_each_time(net: Net) ->
     for _ in range(2):
         await aside(client, "responses.input_tokens.count", model="gpt-4o", conversation="conv_1", input="How far?")
     assert net.seen() == {"origin": 2}
+
+
+# -- pace
+
+
+class Clock:
+    """Stands for the runtimes' clock and sleep: while a stream is read first, each look at it finds a quarter second gone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at, self.ticks, self.slept = 1000.0, True, list[float]()
+        monkeypatch.setattr(common.DoorRuntime, "now", staticmethod(self.now))
+        for runtime in (threads.ThreadRuntime, tasks.TaskRuntime):
+            monkeypatch.setattr(runtime, "sleep", lambda _, seconds: self.sleep(seconds))
+
+    def now(self) -> float:
+        self.at += 0.25 if self.ticks else 0
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.at += seconds
+
+
+async def texts_of(client: Any, form: str) -> tuple[list[str], Any]:
+    """The pieces of text in which a stream comes, and its notes."""
+    if form == "responses":
+        answer = await settled(client.responses.create(model="gpt-4o", input="How far?", stream=True))
+        events = [one async for one in each(answer)]
+        return [one.delta for one in events if one.type == "response.output_text.delta"], edgeclient.notes(answer)
+    if hasattr(client, "chat"):
+        answer = await settled(client.chat.completions.create(**CHAT, stream=True))
+        chunks = [one async for one in each(answer)]
+        return [text for one in chunks if (text := one.choices[0].delta.content)], edgeclient.notes(answer)
+    answer = await settled(client.messages.create(**MESSAGE, stream=True))
+    events = [one async for one in each(answer)]
+    return [one.delta.text for one in events if one.type == "content_block_delta"], edgeclient.notes(answer)
+
+
+@pytest.mark.parametrize(("sdk", "form"), [("openai", "chat"), ("openai", "responses"), ("anthropic", "messages")])
+async def test_a_stream_comes_again_in_its_pieces_and_at_its_pace_where_that_is_wanted(
+    net: Net, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, store = Clock(monkeypatch), f"sqlite:{tmp_path}/answers.db"
+    recording = net.client(net.edge("fra", cache=Cache("exact", store=store, budget_s=10.0, pace="recorded")))
+    first, notes = await texts_of(recording, form)
+    assert notes.cache == "miss" and clock.slept == []
+    recording._edge.close()
+    clock.ticks = False
+    for _ in range(2):  # out of the file, then out of memory
+        again, notes = await texts_of(recording, form)
+        assert notes.cache == "hit" and again == first
+    assert clock.slept and set(clock.slept) <= {0.25 * n for n in range(1, 9)} and len(clock.slept) % 2 == 0
+    slept = clock.slept.copy()
+    at_once = net.client(net.edge("fra", cache=Cache("exact", store=store, budget_s=10.0)))
+    whole, notes = await texts_of(at_once, form)
+    assert notes.cache == "hit" and whole == ["".join(first)] and clock.slept == slept
+    assert net.seen() == {"fra": 1}
+
+
+async def test_who_leaves_a_paced_stream_ends_it(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    client = net.client(net.edge("fra", cache=Cache("exact", pace="recorded")))
+    await texts_of(client, "")
+    clock.ticks = False
+    resource, said = (client.chat.completions, CHAT) if net.sdk == "openai" else (client.messages, MESSAGE)
+    stream = await settled(resource.create(**said, stream=True))
+    assert edgeclient.notes(stream).cache == "hit"
+    async for _ in each(stream):
+        break
+    await settled(stream.close())
+    assert sum(clock.slept) < 1 and (await texts_of(client, ""))[1].cache == "hit"
