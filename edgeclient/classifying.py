@@ -170,7 +170,12 @@ def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple
 
 def _said(request: Request, edge: Policies, *, cacheable: bool = True) -> Controls:
     """What the caller says about caching. Where this cache is off, or never has the answer, those behind it are meant."""
-    said = controls.read(request.headers, lambda name, why: edge.telemetry.mishap(name, ValueError(why)))
+
+    def note(name: str, why: str) -> None:
+        if edge.store is not None or name != "Cache-Control":  # which is said to the API where there is no cache here
+            edge.telemetry.mishap(name, ValueError(why))
+
+    said = controls.read(request.headers, note)
     around = edge.around.get(UNSAID) if edge.around is not None else UNSAID
     if around is not UNSAID:
         said = controls.within(said, around)

@@ -78,9 +78,9 @@ def is_sampled(dialect: Dialect, body: Json) -> bool:
 
 
 def ttl_s(call: Call, said: Cache) -> float:
-    """How long the answer of this call is fresh: as the call says, else the settings for its model, else for all.
+    """How long the answer of this call is fresh: as the call says, else the settings for its model, its route, or for all.
 
-    Names come before patterns (`"gpt-*"`, as in file names), and patterns in their order.
+    Names come before patterns (`"gpt-*"`, as in file names), patterns in their order, and all of these before routes.
     """
     if call.controls.ttl_s is not None:
         return call.controls.ttl_s
@@ -88,7 +88,8 @@ def ttl_s(call: Call, said: Cache) -> float:
         return said.ttl_s
     if call.model in said.ttl:
         return said.ttl[call.model]
-    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(call.model, pattern)), said.ttl_s)
+    of_others = said.ttl.get(call.route.value, said.ttl_s)
+    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(call.model, pattern)), of_others)
 
 
 def namespace_of(said: Controls, cache: Cache) -> str:

@@ -122,6 +122,11 @@ def _embedder(said: Any) -> Any:
     raise ValueError("give 'auto', 'wordllama', 'none', 'onnx:FOLDER', or an object of edgeclient.cache.embedders")
 
 
+Lifetime = Annotated[
+    float, Field(gt=0, le=2**31, allow_inf_nan=False)
+]  # seconds; what more means: RFC 9111, section 1.2.2
+
+
 @_explained
 @dataclass(frozen=True, config=STRICT)
 class Cache:
@@ -138,9 +143,10 @@ class Cache:
     expire first.
     `encryption`: the key that seals what is kept in a file or on a server: 32 bytes, "env:NAME" (a variable that holds them
     in base64 or hexadecimal), a function that returns them, or a list of such, newest first: the first one seals, all unseal.
-    `ttl`: seconds for some models, by name or pattern ("gpt-*"); `ttl_s` is for all others. `namespace`: where answers are
-    kept, apart from those of other namespaces, unless a call says another one. `shared`: `True`, or the namespaces whose
-    answers all callers share, whatever their credentials: say it only where every caller may read every answer.
+    `ttl`: seconds for some models, by name or pattern ("gpt-*"), or for a route ("inference", "gateway", "direct"); `ttl_s`
+    is for all others. `namespace`: where answers are kept, apart from those of other namespaces, unless a call says another
+    one. `shared`: `True`, or the namespaces whose answers all callers share, whatever their credentials: say it only where
+    every caller may read every answer.
     `temperature`: which calls the cache is for: "always" all of them, "deterministic" those that ask for the same answer
     each time, by temperature 0 or a seed, and those whose answers no model samples (embeddings). `usage`: what the answers of
     hits say that they used: "original", as the provider did, or "zero", which is what they cost; then the notes have both.
@@ -154,7 +160,7 @@ class Cache:
     """
 
     mode: Literal["off", "exact", "semantic"] = "off"
-    ttl_s: float = Field(default=3600.0, gt=0)
+    ttl_s: Lifetime = 3600.0
     stale_if_error_s: float = Field(default=0.0, ge=0, le=31_536_000)
     stale_while_revalidate_s: float = Field(default=0.0, ge=0, le=31_536_000)
     max_bytes: int = Field(default=64 * 2**20, gt=0)
@@ -167,7 +173,7 @@ class Cache:
     embedder: Annotated[Any, AfterValidator(_embedder)] = "auto"
     index_bytes: int = Field(default=64 * 2**20, ge=2**20)
     encryption: Encryption | None = Field(default=None, repr=False)
-    ttl: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
+    ttl: dict[str, Lifetime] = field(default_factory=dict)
     namespace: str = ""
     shared: Annotated[bool, Field(strict=True)] | tuple[Annotated[str, Field(min_length=1)], ...] = False
     temperature: Literal["always", "deterministic"] = "always"

@@ -60,6 +60,19 @@ def test_a_cache_that_is_off_may_say_anything(said: dict[str, Any], _: str) -> N
     assert Cache("off", **said).mode == "off"
 
 
+@pytest.mark.parametrize("said", [0, -1, float("nan"), float("inf"), 1e300])
+def test_a_lifetime_is_a_time(said: float) -> None:
+    for wrong in ({"ttl_s": said}, {"ttl": {"gpt-*": said}}):
+        with pytest.raises(SettingsError, match=r"^argument cache: cache\.ttl"):
+            Edge(cache={"mode": "exact", **wrong})
+
+
+@pytest.mark.parametrize("name", ["flight_wait_s", "connect_s"])
+def test_no_wait_is_longer_than_a_lock_or_a_socket_can_wait(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"^argument {name}: {name}: Input should be less than"):
+        Edge(**{name: float("inf")})
+
+
 def test_what_another_kind_uses_it_takes() -> None:
     assert Cache("semantic", embedder="none", max_wrong_rate=0.01, audit_rate=0.1, semantic="serve").audit_rate == 0.1
     assert Cache("exact", store="postgresql://h/db", file_bytes=2**21, budget_s=1).file_bytes == 2**21
