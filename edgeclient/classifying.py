@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .cache import controls
 from .cache.key import LARGE, SHARED, credential_digest, exact_key
-from .cache.policy import is_shared, namespace_of, object_of
-from .dialects import arrays, dialect_of
+from .cache.policy import is_sampled, is_shared, namespace_of, object_of
+from .dialects import arrays, aside_of, dialect_of
 from .dialects.prompts import PROMPTS
 from .dialects.texts import SCHEMAS
 from .policies import Policies
@@ -17,7 +17,9 @@ _OPENING = 1024  # bytes by which a conversation is told
 
 def classify(request: Request, edge: Policies) -> Call:
     """The call that a request makes. Never raises on odd requests: what is not understood goes on as it is."""
-    found = dialect_of(request.method, request.path)
+    found, is_routed = dialect_of(request.method, request.path), True
+    if found is None and edge.store is not None:
+        found, is_routed = aside_of(request.method, request.path), False
     if found is not None and request.sdk not in ("", found[0]):
         found = None
     body = object_of(request.body) if found is not None or edge.settings.aliases else None
@@ -29,7 +31,7 @@ def classify(request: Request, edge: Policies) -> Call:
     own = _is_own(request, edge)
     model, streamed = str(body.get("model", "")), body.get("stream") is True
     live = streamed if request.live is None else request.live
-    route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
+    route = (way or edge.routes.of(model)) if own and edge.endpoints and is_routed else Route.DIRECT
     said = _said(request, edge) if says or edge.around is not None else UNSAID
     first_model = ""
     family: str | None = ""
@@ -37,8 +39,12 @@ def classify(request: Request, edge: Policies) -> Call:
         first_model, family = _cascaded(model, dialect, body, edge)
     key: str = ""
     parts: tuple[str, ...] = ()
+    reason = ""
     if edge.store is not None and family is not None and (said.store or said.lookup):
-        key, parts = _keys(request, dialect, f"{route.value}{family}", body, said, edge, live)
+        if edge.settings.cache.temperature != "always" and is_sampled(dialect, body):
+            reason = "temperature"
+        else:
+            key, parts = _keys(request, dialect, f"{route.value}{family}", body, said, edge, live)
     question = None
     if edge.semantic is not None and key and family is not None and said.lookup and not said.named:
         question = _question(
@@ -67,13 +73,14 @@ def classify(request: Request, edge: Policies) -> Call:
         parts=parts,
         controls=said,
         idempotent=idempotent or key != "",
-        keeps_origin=not own or route is Route.DIRECT,
+        keeps_origin=not own or (route is Route.DIRECT and is_routed),
         retry=retry,
         residency=request.residency,
         provider=request.sdk if request.default_origin else "",
         asked_model=asked_model,
         first_model=first_model,
         question=question,
+        reason=reason,
     )
 
 
@@ -163,7 +170,12 @@ def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple
 
 def _said(request: Request, edge: Policies, *, cacheable: bool = True) -> Controls:
     """What the caller says about caching. Where this cache is off, or never has the answer, those behind it are meant."""
-    said = controls.read(request.headers, lambda name, why: edge.telemetry.mishap(name, ValueError(why)))
+
+    def note(name: str, why: str) -> None:
+        if edge.store is not None or name != "Cache-Control":  # which is said to the API where there is no cache here
+            edge.telemetry.mishap(name, ValueError(why))
+
+    said = controls.read(request.headers, note)
     around = edge.around.get(UNSAID) if edge.around is not None else UNSAID
     if around is not UNSAID:
         said = controls.within(said, around)

@@ -54,11 +54,13 @@ class Policies:
     models: Knowledge = field(init=False)
     renamed: Mapping[str, tuple[Named, ...]] = field(init=False)
     routes: routes.Rules = field(init=False)
+    paces: bool = field(init=False)  # streams come out of the cache as they first came
     leases: bool = field(init=False)  # processes that share the store ask one after the other
 
     def __post_init__(self) -> None:
         said = self.settings
         self.models = Knowledge(said.models)
+        self.paces = said.cache.pace == "recorded"
         self.leases = self.store is not None and self.store.leases
         self.renamed = renamed(self.endpoints)
         self.routes = routes.Rules(said.routes, self.models)

@@ -10,17 +10,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .attempts import Trace
-from .cache import policy, upstream
+from .cache import pace, policy, upstream
+from .cache.pace import Paced, TimedTee
 from .cache.tee import Tee
 from .dialects import arrays
 from .dialects.texts import TEXTS
+from .dialects.usage import TOKENS, unused
 from .judging import broken_by
-from .noting import Match, Notes
+from .noting import Match, Notes, Used
 from .policies import Policies
 from .reporting import notes_of
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import ORIGIN, Call, Endpoint, Entry, Outcome, Question, Reply
+from .values import ORIGIN, Call, Endpoint, Entry, Json, Outcome, Question, Reply
 
 if TYPE_CHECKING:
     from .cache.semantic import Lookup
@@ -157,7 +159,9 @@ def _hit(
     """
     tried = tuple(trace.tried) if trace is not None else ()
     wall = rt.wall()
-    body = policy.render(entry, call, wall)
+    answer, original, avoided = _accounted(call, entry, edge)
+    steps = policy.paced(entry, call, wall, answer) if entry.pace and call.live and edge.paces else ()
+    body = None if steps else policy.render(entry, call, wall, answer)
     kind = b"text/event-stream; charset=utf-8" if call.streamed else b"application/json"
     notes = Notes(
         route=call.route.value,
@@ -172,12 +176,35 @@ def _hit(
         match=match,
         collapsed=collapsed,
         original_id=entry.id,
+        original_usage=original,
+        avoided=avoided,
         took_ms=(rt.now() - began) * 1e3,
         model=call.model,
         asked_model=call.asked_model,
     )
     edge.telemetry.emit(Event(wall, call.model, notes, status=200))
-    return Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
+    reply = Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
+    if steps:
+        reply.paced = Paced(steps, rt.now, rt.sleep)
+    return reply
+
+
+def _accounted(call: Call, entry: Entry, edge: Policies) -> tuple[Json | None, Json | None, Used | None]:
+    """The answer to give in place of the stored one, its usage as the provider gave it, and what the call is spared.
+
+    None where the stored one does: nothing is read then. The entry stays as it is: other edges may say it otherwise.
+    """
+    as_zero = edge.settings.cache.usage == "zero"
+    if call.dialect is None or not (as_zero or edge.models.has_price(call.model)):
+        return None, None, None
+    answer = json.loads(entry.body)
+    if "usage" not in answer:
+        return None, None, None
+    read = TOKENS.get(call.dialect.name)
+    tokens, avoided = read(answer) if read is not None else None, None
+    if tokens is not None:
+        avoided = Used(call.model, *tokens, cost=edge.models.cost_of(call.model, *tokens))
+    return (unused(answer), answer.get("usage"), avoided) if as_zero else (None, None, avoided)
 
 
 def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
@@ -229,7 +256,14 @@ async def keep_parts(
 
 
 def _entry(
-    call: Call, edge: Policies, reply: Reply, body: bytes, endpoint: Endpoint, pop: str, now: float
+    call: Call,
+    edge: Policies,
+    reply: Reply,
+    body: bytes,
+    endpoint: Endpoint,
+    pop: str,
+    now: float,
+    times: pace.Times = (),
 ) -> Entry | None:
     said = edge.settings.cache
     return policy.entry_of(
@@ -244,6 +278,7 @@ def _entry(
         pop=pop,
         namespace=policy.namespace_of(call.controls, said),
         beyond=upstream.of(reply),
+        times=times,
     )
 
 
@@ -290,7 +325,10 @@ def tee_of(
         if body is None or not keeps or edge.store is None:
             return
         try:
-            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
+            times: pace.Times = ()
+            if isinstance(tee, TimedTee):
+                times = pace.decoded(tee.times, body, reply.header(b"content-encoding").strip().lower())
+            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall(), times)
             if entry is not None and edge.store.save(entry, rt.wall()):
                 edge.telemetry.count("stored")
                 if lookup is not None:
@@ -301,4 +339,8 @@ def tee_of(
     closing, failing = (call.dialect.closing, call.dialect.failing) if call.streamed else (b"", None)
     if endpoint is ORIGIN:
         failing = None
-    return Tee(on_end, closing=closing, limit=_TEE_LIMIT if keeps else 0, failing=failing)
+    limit = _TEE_LIMIT if keeps else 0
+    tee = Tee(on_end, closing=closing, limit=limit, failing=failing)
+    if keeps and edge.paces and call.streamed:
+        tee = TimedTee(on_end, rt.now, closing=closing, limit=limit, failing=failing)
+    return tee

@@ -39,6 +39,7 @@ def notes_of(
         attempts=sent,
         tried=tuple(trace.tried),
         cache=cache,
+        reason=call.reason,
         upstream_cache=beyond.said,
         upstream_age_s=beyond.age_s,
         key=call.key,

@@ -13,6 +13,8 @@ from .noting import Notes
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 Json = Mapping[str, Any]  # a parsed JSON object, as it came from outside
+Piece = tuple[int, int, float]  # of a streamed text: which part of the answer, characters, seconds after the one before
+Step = tuple[float, bytes]  # of a stream: seconds to wait, and what comes then
 
 
 class Route(Enum):
@@ -93,6 +95,7 @@ class Dialect(Protocol):
     """
 
     name: str
+    samples: bool  # a model draws the answer by chance, unless a call says otherwise
     closing: bytes  # stands in the last event of a complete stream; b"" when only the end of the body tells
 
     @property
@@ -113,6 +116,15 @@ class Dialect(Protocol):
 
     def replay(self, answer: Json, body: Json) -> bytes:
         """The event stream that spells a whole answer out, for a request that asked for one."""
+
+    def steps(self, answer: Json, body: Json, pieces: Sequence[Piece]) -> list[Step]:
+        """The same stream, event by event, in pieces that fit the answer; each text in one where there are none."""
+
+    def fits(self, answer: Json, pieces: Sequence[Piece]) -> bool:
+        """True when the pieces are exactly the texts of the answer."""
+
+    def spoken(self, event: bytes) -> Sequence[tuple[tuple[int, ...], int]]:
+        """To which texts an event of a stream adds, by numbers in the order of the texts, and how many characters."""
 
 
 @value
@@ -174,6 +186,7 @@ class Call:
     first_model: str = ""  # of a cascade: the small model that is asked before this one; else ""
     question: Question | None = None  # for the semantic cache; None: it is not asked
     stands_in: bool = False  # this is that first question: the body here is sent, not that of the request in hand
+    reason: str = ""  # why the cache is passed by, where a setting of its says so: "temperature"
     silent_s: float | None = None  # the longest silence before its answer; None: as the caller said
 
 
@@ -315,6 +328,7 @@ class Reply:
     upload_bytes_s: float | None = None  # how fast a long request went
     decode: Callable[[bytes], bytes] = _as_it_is  # undoes the content encoding of a body from the wire
     tee: Watch | None = None
+    paced: object | None = None  # in place of a body: what comes out of the cache at the pace of the first time
     shared: object | None = None  # a stream that other callers may read along, or how far this caller reads one along
     notes: Notes | None = None
     _named: dict[bytes, bytes] | None = None
@@ -353,6 +367,7 @@ class Entry:
     namespace: str = ""
     named: str = ""  # what the caller called the question; "": nothing
     tags: tuple[str, ...] = ()
+    pace: bytes = b""  # of a stream, in which pieces it came and when (pace.py); b"": at once
     bare: bool = field(default=False, compare=False)  # `body` is without what is new with each answer
 
     @property

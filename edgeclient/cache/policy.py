@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 from sys import intern
 from typing import TYPE_CHECKING
 
-from ..values import Call, Controls, Entry, Json, RawHeaders
+from ..values import Call, Controls, Dialect, Entry, Json, RawHeaders, Step
+from . import pace
+from .pace import Times
 from .upstream import SILENT, Upstream
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would 
 
 def entry_of(
     call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, stale_s: float = 0.0,
-    endpoint: str, pop: str, namespace: str = "", beyond: Upstream = SILENT,
+    endpoint: str, pop: str, namespace: str = "", beyond: Upstream = SILENT, times: Times = (),
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
@@ -32,6 +34,7 @@ def entry_of(
     only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
 
     What a cache `beyond` this one had already is as old here as it was there, and is kept no longer than it would be there.
+    `times`: of a stream whose pace is to be kept, when its parts came.
     """
     if status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER:
         return None
@@ -42,11 +45,12 @@ def entry_of(
     if lifetime_s <= 0:
         return None
     stored = dumps(answer) if call.streamed else body
+    kept = pace.packed(body, times, call.dialect, answer) if times else b""
     return Entry(
         key=call.key,
         body=stored,
         has_usage=bool(answer.get("usage")),
-        size=len(stored) + _BESIDE,
+        size=len(stored) + len(kept) + _BESIDE,
         stored_at=now - (beyond.age_s or 0.0),
         expires_at=now + lifetime_s,
         id=str(answer.get("id", "")),
@@ -58,13 +62,25 @@ def entry_of(
         namespace=intern(namespace),
         named=call.controls.named,
         tags=call.controls.tags,
+        pace=kept,
     )
 
 
-def ttl_s(call: Call, said: Cache) -> float:
-    """How long the answer of this call is fresh: as the call says, else the settings for its model, else for all.
+def is_sampled(dialect: Dialect, body: Json) -> bool:
+    """True for a call whose answers are to differ by chance: it says neither temperature 0 nor a seed.
 
-    Names come before patterns (`"gpt-*"`, as in file names), and patterns in their order.
+    A seed counts: it asks that "repeated requests with the same seed and parameters should return the same result" (OpenAI's
+    reference of chat completions), of which a cache makes sure. Who says no temperature has the provider's, which is above 0.
+    """
+    said, seed = body.get("temperature"), body.get("seed")
+    asks_for_same = (type(said) in (int, float) and said == 0) or type(seed) is int
+    return dialect.samples and not asks_for_same
+
+
+def ttl_s(call: Call, said: Cache) -> float:
+    """How long the answer of this call is fresh: as the call says, else the settings for its model, its route, or for all.
+
+    Names come before patterns (`"gpt-*"`, as in file names), patterns in their order, and all of these before routes.
     """
     if call.controls.ttl_s is not None:
         return call.controls.ttl_s
@@ -72,7 +88,8 @@ def ttl_s(call: Call, said: Cache) -> float:
         return said.ttl_s
     if call.model in said.ttl:
         return said.ttl[call.model]
-    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(call.model, pattern)), said.ttl_s)
+    of_others = said.ttl.get(call.route.value, said.ttl_s)
+    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(call.model, pattern)), of_others)
 
 
 def namespace_of(said: Controls, cache: Cache) -> str:
@@ -146,17 +163,35 @@ def _request_id(call: Call, headers: RawHeaders) -> bytes:
     return b""
 
 
-def render(entry: Entry, call: Call, wall_s: float) -> bytes:
-    """The entry's answer for this call: a new id, created now. `wall_s` is wall-clock time."""
+def render(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) -> bytes:
+    """The entry's answer for this call: a new id, created now. `wall_s` is wall-clock time.
+
+    `answer`: what to say in place of the answer that is stored.
+    """
     assert call.dialect is not None
     fresh = call.dialect.fresh(call.body, os.urandom(12).hex(), int(wall_s))
     if call.streamed:
-        return call.dialect.replay({**json.loads(entry.body), **fresh}, call.body)
+        return call.dialect.replay({**(answer or json.loads(entry.body)), **fresh}, call.body)
+    if answer is not None:
+        return dumps({**answer, **fresh})
     if not fresh:
         return entry.body
     if not entry.bare:
         _lay_bare(entry, fresh)
     return b"".join((dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
+
+
+def paced(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) -> list[Step]:
+    """The same answer as a stream in its pieces, at its pace; [] where none is kept."""
+    assert call.dialect is not None
+    pieces, rest_s = pace.unpacked(entry.pace)
+    said = answer or json.loads(entry.body)
+    if not pieces or not call.dialect.fits(said, pieces):
+        return []
+    said = {**said, **call.dialect.fresh(call.body, os.urandom(12).hex(), int(wall_s))}
+    steps = call.dialect.steps(said, call.body, pieces)
+    gap_s, last = steps[-1]
+    return [*steps[:-1], (gap_s + rest_s, last)]
 
 
 def _lay_bare(entry: Entry, fresh: Json) -> None:

@@ -22,7 +22,7 @@ from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
 from ..routing import caching
 from ..values import UNSAID, Call, Endpoint, Failure, Product, Reply, Request
-from . import bodies, credentials, led, sockets
+from . import bodies, credentials, led, pacing, sockets
 
 T = TypeVar("T")
 
@@ -337,6 +337,8 @@ def hand_over(reply: Reply, request: Any, *, live: bool, is_async: bool, way: An
     """
     shared = reply.shared
     if reply.native is None:
+        if reply.paced is not None:
+            return _streaming(reply, pacing.paced(family_of(request), is_async)(reply.paced), request)
         return _followed(reply, shared, request, is_async) if shared is not None else _made(reply, request, live=live)
     native = reply.native
     _annotate(native, reply.notes)
@@ -363,9 +365,12 @@ def _made(reply: Reply, request: Any, *, live: bool) -> Any:
 
 def _followed(reply: Reply, reader: object, request: Any, is_async: bool) -> Any:
     """A response like the leader's, whose body is read along."""
+    return _streaming(reply, led.following(family_of(request), is_async)(reader, request), request)
+
+
+def _streaming(reply: Reply, stream: Any, request: Any) -> Any:
     family, notes = family_of(request), reply.notes
     headers = [*reply.headers, *(said.headers(notes) if notes is not None else [])]
-    stream = led.following(family, is_async)(reader, request)
     native = family.Response(
         reply.status, headers=headers, request=request, extensions={"edgeclient": notes}, stream=stream
     )

@@ -93,6 +93,11 @@ class TaskRuntime(DoorRuntime):
         task.add_done_callback(_beside.discard)
         return True
 
+    async def sleep(self, seconds: float) -> None:
+        import anyio
+
+        await anyio.sleep(seconds)
+
     async def close(self, reply: Reply) -> None:
         await reply.native.aclose()
 

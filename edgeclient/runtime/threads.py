@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -67,6 +68,9 @@ class ThreadRuntime(DoorRuntime):
                 return
             if pause_s is not None:
                 return  # it failed in time: what comes next is no hedge
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     async def close(self, reply: Reply) -> None:
         reply.native.close()

@@ -42,12 +42,12 @@ class Settings:
     remember: bool | str | None = field(default=None, repr=False)  # may hold a password
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
-    connect_s: float = Field(default=1.0, gt=0)
+    connect_s: float = Field(default=1.0, gt=0, le=86_400)
     retry_sent: Literal["never", "idempotent", "always"] = "idempotent"
     hedge: Hedge | None = None
     dead_path_s: float | None = Field(default=2.0, gt=0, le=3600)
     watchdog: bool = False
-    flight_wait_s: float = Field(default=10.0, ge=0)
+    flight_wait_s: float = Field(default=10.0, ge=0, le=86_400)
     keepalive_s: float = Field(default=300.0, ge=0)
     keep_warm: Annotated[int, BeforeValidator(_so_many)] = Field(default=0, ge=0, le=10)
     notes: bool = False

@@ -115,8 +115,8 @@ How they were set up:
 - edgeclient: {Ours.setup}
 {setups}
 
-What stands in no row: edgeclient replays a stored stream with the whole text in one event, not in the pieces in which it
-came; and a stream that did not tell its usage answers streams only.
+What stands in no row: edgeclient replays a stored stream with the whole text in one event, and in the pieces in which it came
+with `Cache(pace="recorded")`; and a stream that did not tell its usage answers streams only.
 """
 
 
