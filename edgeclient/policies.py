@@ -54,12 +54,14 @@ class Policies:
     models: Knowledge = field(init=False)
     renamed: Mapping[str, tuple[Named, ...]] = field(init=False)
     routes: routes.Rules = field(init=False)
-    leases: bool = field(init=False)  # processes that share the store ask one after the other
+    leases: bool = field(init=False)  # of the processes that share the store one asks, and the others wait
+    stream_leases: bool = field(init=False)  # where the answer is streamed, too
 
     def __post_init__(self) -> None:
         said = self.settings
         self.models = Knowledge(said.models)
         self.leases = self.store is not None and self.store.leases
+        self.stream_leases = self.leases and said.stream_wait_s > 0
         self.renamed = renamed(self.endpoints)
         self.routes = routes.Rules(said.routes, self.models)
         self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .attempts import Trace
 from .cache import policy, upstream
-from .cache.tee import Tee
+from .cache.tee import AwaitedTee, Tee
 from .dialects import arrays
 from .dialects.texts import TEXTS
 from .judging import broken_by
@@ -87,7 +87,8 @@ async def recall_led(call: Call, edge: Policies, rt: Runtime, began: float) -> R
         return policy.usable(entry, call, rt.wall())
 
     try:
-        entry = await rt.claim(edge.store, call.key, usable, edge.settings.flight_wait_s)
+        longest_s = edge.settings.stream_wait_s if call.live else edge.settings.flight_wait_s
+        entry = await rt.claim(edge.store, call.key, usable, longest_s)
         return _hit(call, entry, edge, rt, began, collapsed=True) if entry is not None else None
     except Exception as error:
         edge.telemetry.mishap("cache lease", error)
@@ -287,18 +288,29 @@ def tee_of(
             if failure is not None and (endpoint is not ORIGIN or not call.keeps_origin):
                 now = rt.now()
                 edge.selector.record(Outcome(endpoint, failure, reply.status, took_s=now - head_at), now)
-        if body is None or not keeps or edge.store is None:
-            return
-        try:
-            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
-            if entry is not None and edge.store.save(entry, rt.wall()):
-                edge.telemetry.count("stored")
-                if lookup is not None:
-                    _teach(lookup, call, entry, edge)
-        except Exception as problem:
-            edge.telemetry.mishap("cache save", problem)
+        if not (body is not None and keeps and _keep_stream(call, edge, rt, reply, body, endpoint, pop, lookup)):
+            let_go(call, edge)
 
     closing, failing = (call.dialect.closing, call.dialect.failing) if call.streamed else (b"", None)
     if endpoint is ORIGIN:
         failing = None
-    return Tee(on_end, closing=closing, limit=_TEE_LIMIT if keeps else 0, failing=failing)
+    kind = AwaitedTee if edge.stream_leases else Tee
+    return kind(on_end, closing=closing, limit=_TEE_LIMIT if keeps else 0, failing=failing)
+
+
+def _keep_stream(
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str,
+    lookup: Lookup | None,
+) -> bool:  # fmt: skip
+    """`keep` for a body that has gone by: nothing waits here, not even in shape."""
+    try:
+        entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
+        if entry is None or edge.store is None or not edge.store.save(entry, rt.wall()):
+            return False
+        edge.telemetry.count("stored")
+        if lookup is not None:
+            _teach(lookup, call, entry, edge)
+    except Exception as problem:
+        edge.telemetry.mishap("cache save", problem)
+        return False
+    return True
