@@ -370,13 +370,27 @@ def _cache_rows(system: System) -> list[tuple[str, str]]:
         ] * system.opaque_cache
     sign = f"`{words.member}` in the body: " if words.member else ""
     said = {name: words.of(controls.read([("cache-control", name.replace("N", "60"))])) for name in _CACHE_WORDS}
+    own = [("Edge-Cache-Ttl: N", words.ttl), ("Edge-Cache-Namespace: NAME", words.namespace)]
+    lives = [
+        (
+            f"`{name}` becomes",
+            sign + ", ".join(f"`{h}: {_blanks_of(v)}`" for h, v in found.items())
+            if found
+            else "nothing: it has no word",
+        )
+        for name, found in own
+    ]
     return [
         (
             f"`Cache-Control: {name}` becomes",
             sign + ", ".join(f"`{h}: {v.replace('60', 'N')}`" for h, v in found.items()),
         )
         for name, found in said.items()
-    ]
+    ] + lives
+
+
+def _blanks_of(value: str) -> str:
+    return value.format(s="N", namespace="NAME", caller="DIGEST", request="DIGEST")
 
 
 def _words(words: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cache import controls
 from .cache.key import LARGE, SHARED, credential_digest, exact_key
-from .cache.policy import is_sampled, is_shared, namespace_of, object_of
+from .cache.policy import as_set, is_sampled, is_shared, namespace_of, object_of
 from .dialects import arrays, aside_of, dialect_of
 from .dialects.prompts import PROMPTS
 from .dialects.texts import SCHEMAS
@@ -33,6 +33,8 @@ def classify(request: Request, edge: Policies) -> Call:
     live = streamed if request.live is None else request.live
     route = (way or edge.routes.of(model)) if own and edge.endpoints and is_routed else Route.DIRECT
     said = _said(request, edge) if says or edge.around is not None else UNSAID
+    if edge.says_caching:
+        said = as_set(said, model, route, edge.settings.cache)
     first_model = ""
     family: str | None = ""
     if edge.settings.cascade and own and not live and not streamed and way is None:
@@ -179,7 +181,9 @@ def _said(request: Request, edge: Policies, *, cacheable: bool = True) -> Contro
     around = edge.around.get(UNSAID) if edge.around is not None else UNSAID
     if around is not UNSAID:
         said = controls.within(said, around)
-    return said if edge.store is not None and cacheable else Controls(said.store, said.lookup, said.max_age_s)
+    if edge.store is not None and cacheable:
+        return said
+    return Controls(said.store, said.lookup, said.max_age_s, namespace=said.namespace, ttl_s=said.ttl_s)
 
 
 def _aliased(body: Json | None, request: Request, edge: Policies) -> tuple[Json | None, str]:

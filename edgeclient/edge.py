@@ -114,6 +114,7 @@ class Edge:
         dead_path_s: Any = _UNSET,
         watchdog: Any = _UNSET,
         flight_wait_s: Any = _UNSET,
+        stream_wait_s: Any = _UNSET,
         keepalive_s: Any = _UNSET,
         keep_warm: Any = _UNSET,
         notes: Any = _UNSET,

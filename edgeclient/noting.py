@@ -80,6 +80,9 @@ class Notes:
         ""  # of a cascade: "first" (the small model's answer passed) or "second"; "" for a hit and without one
     )
     used: tuple[Used, ...] = ()  # of a cascade: what each model that gave an answer used, the small one first
+    untold: tuple[
+        str, ...
+    ] = ()  # of what was said about caching: words that the cache behind the endpoint does not know
 
     def as_dict(self) -> dict[str, Any]:
         """The notes as plain values, for logs."""

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .cache import policy
 from .cache.flights import Flight, Flights
 from .cache.later import Later
 from .cache.refreshing import Refreshes
@@ -56,12 +57,16 @@ class Policies:
     routes: routes.Rules = field(init=False)
     paces: bool = field(init=False)  # streams come out of the cache as they first came
     leases: bool = field(init=False)  # processes that share the store ask one after the other
+    says_caching: bool = field(init=False)  # the settings say how long answers live, or in which namespace
+    stream_leases: bool = field(init=False)  # where the answer is streamed, too
 
     def __post_init__(self) -> None:
         said = self.settings
         self.models = Knowledge(said.models)
         self.paces = said.cache.pace == "recorded"
+        self.says_caching = self.store is not None and policy.says(said.cache)
         self.leases = self.store is not None and self.store.leases
+        self.stream_leases = self.leases and said.stream_wait_s > 0
         self.renamed = renamed(self.endpoints)
         self.routes = routes.Rules(said.routes, self.models)
         self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)

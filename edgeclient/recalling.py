@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .attempts import Trace
 from .cache import pace, policy, upstream
 from .cache.pace import Paced, TimedTee
-from .cache.tee import Tee
+from .cache.tee import AwaitedTee, Tee
 from .dialects import arrays
 from .dialects.texts import TEXTS
 from .dialects.usage import TOKENS, unused
@@ -89,7 +89,8 @@ async def recall_led(call: Call, edge: Policies, rt: Runtime, began: float) -> R
         return policy.usable(entry, call, rt.wall())
 
     try:
-        entry = await rt.claim(edge.store, call.key, usable, edge.settings.flight_wait_s)
+        longest_s = edge.settings.stream_wait_s if call.live else edge.settings.flight_wait_s
+        entry = await rt.claim(edge.store, call.key, usable, longest_s)
         return _hit(call, entry, edge, rt, began, collapsed=True) if entry is not None else None
     except Exception as error:
         edge.telemetry.mishap("cache lease", error)
@@ -322,25 +323,38 @@ def tee_of(
             if failure is not None and (endpoint is not ORIGIN or not call.keeps_origin):
                 now = rt.now()
                 edge.selector.record(Outcome(endpoint, failure, reply.status, took_s=now - head_at), now)
-        if body is None or not keeps or edge.store is None:
-            return
-        try:
-            times: pace.Times = ()
-            if isinstance(tee, TimedTee):
-                times = pace.decoded(tee.times, body, reply.header(b"content-encoding").strip().lower())
-            entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall(), times)
-            if entry is not None and edge.store.save(entry, rt.wall()):
-                edge.telemetry.count("stored")
-                if lookup is not None:
-                    _teach(lookup, call, entry, edge)
-        except Exception as problem:
-            edge.telemetry.mishap("cache save", problem)
+        times: pace.Times = tee.times if isinstance(tee, TimedTee) else ()
+        stored = body is not None and keeps and _keep_stream(call, edge, rt, reply, body, endpoint, pop, lookup, times)
+        if not stored and edge.stream_leases:
+            let_go(call, edge)
 
     closing, failing = (call.dialect.closing, call.dialect.failing) if call.streamed else (b"", None)
     if endpoint is ORIGIN:
         failing = None
     limit = _TEE_LIMIT if keeps else 0
-    tee = Tee(on_end, closing=closing, limit=limit, failing=failing)
     if keeps and edge.paces and call.streamed:
-        tee = TimedTee(on_end, rt.now, closing=closing, limit=limit, failing=failing)
+        tee: Tee = TimedTee(on_end, rt.now, closing=closing, limit=limit, failing=failing)
+    else:
+        kind = AwaitedTee if edge.stream_leases else Tee
+        tee = kind(on_end, closing=closing, limit=limit, failing=failing)
     return tee
+
+
+def _keep_stream(
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str,
+    lookup: Lookup | None, times: pace.Times,
+) -> bool:  # fmt: skip
+    """`keep` for a body that has gone by: nothing waits here, not even in shape."""
+    try:
+        if times:
+            times = pace.decoded(times, body, reply.header(b"content-encoding").strip().lower())
+        entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall(), times)
+        if entry is None or edge.store is None or not edge.store.save(entry, rt.wall()):
+            return False
+        edge.telemetry.count("stored")
+        if lookup is not None:
+            _teach(lookup, call, entry, edge)
+    except Exception as problem:
+        edge.telemetry.mishap("cache save", problem)
+        return False
+    return True

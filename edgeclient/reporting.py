@@ -6,9 +6,10 @@ from .attempts import Trace
 from .cache import policy, upstream
 from .noting import Notes
 from .policies import Policies
+from .routing import caching
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import Call, Reply
+from .values import UNSAID, Call, Reply
 
 
 def notes_of(
@@ -52,7 +53,12 @@ def notes_of(
         asked_model=call.asked_model,
         cascade=leg,
         used=tuple(trace.used),
+        untold=() if call.controls is UNSAID or not sent else _untold(call, trace, beyond),
     )
+
+
+def _untold(call: Call, trace: Trace, beyond: upstream.Upstream) -> tuple[str, ...]:
+    return caching.untold(trace.endpoint, call.controls, call.sdk, is_there=bool(beyond.said))
 
 
 def report_error(call: Call, edge: Policies, trace: Trace, rt: Runtime, began: float, error: str) -> None:

@@ -283,8 +283,14 @@ class Product(Protocol):
     def opaque_cache(self) -> bool:
         """True when it answers like questions from a cache of its own, and cannot be told not to."""
 
-    def cache_headers(self, said: Controls) -> Mapping[str, str]:
-        """The headers that tell its cache what the caller said; empty where it has no word for it."""
+    def cache_headers(self, said: Controls, stamps: Mapping[str, Callable[[], str]]) -> Mapping[str, str]:
+        """The headers that tell its cache what the caller said; empty where it has no word for it.
+
+        `stamps`: digests of the request, by name, for those words that need one.
+        """
+
+    def cache_untold(self, said: Controls, sdk: str) -> tuple[str, ...]:
+        """What the caller said that its cache has no word for; nothing where it has no cache."""
 
     def shapes(self, call: Call) -> bool:
         """False when the request goes as it is."""

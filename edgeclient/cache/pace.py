@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 from ..values import Dialect, Json, Piece, Step
-from .tee import Tee
+from .tee import AwaitedTee
 
 Times = Sequence[tuple[int, float]]  # so many bytes of a body had passed then
 
@@ -22,7 +22,7 @@ _MOST = 20_000  # pieces, and parts of a body; of a stream with more no pace is 
 _BETWEEN = re.compile(rb"\r?\n\r?\n")
 
 
-class TimedTee(Tee):
+class TimedTee(AwaitedTee):
     """A tee that notes when each part of the body came."""
 
     __slots__ = ("_now", "_passed", "times")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from sys import intern
 from typing import TYPE_CHECKING
 
-from ..values import Call, Controls, Dialect, Entry, Json, RawHeaders, Step
+from ..values import Call, Controls, Dialect, Entry, Json, RawHeaders, Route, Step
 from . import pace
 from .pace import Times
 from .upstream import SILENT, Upstream
@@ -84,12 +85,28 @@ def ttl_s(call: Call, said: Cache) -> float:
     """
     if call.controls.ttl_s is not None:
         return call.controls.ttl_s
-    if not said.ttl:
-        return said.ttl_s
-    if call.model in said.ttl:
-        return said.ttl[call.model]
-    of_others = said.ttl.get(call.route.value, said.ttl_s)
-    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(call.model, pattern)), of_others)
+    of_model = _set_ttl_s(call.model, call.route, said) if said.ttl else None
+    return said.ttl_s if of_model is None else of_model
+
+
+def _set_ttl_s(model: str, route: Route, said: Cache) -> float | None:
+    if model in said.ttl:
+        return said.ttl[model]
+    of_others = said.ttl.get(route.value)
+    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(model, pattern)), of_others)
+
+
+def says(cache: Cache) -> bool:
+    """True when the settings say how long answers are fresh, or where they are kept: the caches behind are to know it."""
+    return bool(cache.ttl or cache.namespace) or cache.ttl_s != type(cache).ttl_s
+
+
+def as_set(said: Controls, model: str, route: Route, cache: Cache) -> Controls:
+    """What is said of a call, by the caller and, where the caller is silent, by the settings."""
+    ttl_s = _set_ttl_s(model, route, cache) if said.ttl_s is None else said.ttl_s
+    if ttl_s is None and cache.ttl_s != type(cache).ttl_s:
+        ttl_s = cache.ttl_s
+    return replace(said, namespace=said.namespace or cache.namespace, ttl_s=ttl_s)
 
 
 def namespace_of(said: Controls, cache: Cache) -> str:

@@ -20,9 +20,8 @@ from urllib.parse import urlsplit
 
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
-from ..routing import caching
 from ..values import UNSAID, Call, Endpoint, Failure, Product, Reply, Request
-from . import bodies, credentials, led, pacing, sockets
+from . import bodies, credentials, led, pacing, sockets, telling
 
 T = TypeVar("T")
 
@@ -178,10 +177,6 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
         aimed.extensions = {**native.extensions, "timeout": timeout}
     for name, value in endpoint.headers.items():
         aimed.headers[name] = credentials.filled_in(value)
-    if call.controls is not UNSAID:
-        for name, value in caching.headers_for(endpoint, call.controls).items():
-            if name != "cache-control" or name not in aimed.headers:  # there as long as there is no cache here
-                aimed.headers[name] = value
     there = endpoint.name_there(call.model, call.sdk)
     if product is not None and product.shapes(call) and call.dialect is not None:
         aimed = _shaped(aimed, product, call, there or call.model)
@@ -189,6 +184,8 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
         aimed = _with_body(aimed, {**call.body, "model": there or call.model})
     elif there not in (None, call.model):
         aimed = renamed(aimed, there or call.model)
+    if call.controls is not UNSAID:
+        telling.tell(aimed, endpoint, call)
     if product is not None and product.seals:
         for name, value in product.seal(aimed.content).items():
             aimed.headers[name] = value

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..values import UNSAID, Call, Controls, Failure, Meaning, Reply
 from . import families
-from .caching import NONE, CacheWords, Words
+from .caching import NONE, CacheWords, Stamps, Words, words_of
 from .families import Likeness
 
 _HEAD = 4096  # bytes of an error's body that are looked at
@@ -106,10 +106,17 @@ class Bound:
     def opaque_cache(self) -> bool:
         return self.system.opaque_cache
 
-    def cache_headers(self, said: Controls) -> Words:
+    def cache_headers(self, said: Controls, stamps: Stamps) -> Words:
         """What its cache is told."""
         words = self.system.cache_words
-        return NONE if words is None or words.member else words.of(said)
+        return NONE if words is None or words.member else words.of(said, stamps)
+
+    def cache_untold(self, said: Controls, sdk: str) -> tuple[str, ...]:
+        """What its cache cannot be told."""
+        words = self.system.cache_words
+        if self.system.opaque_cache or (words is not None and words.member and sdk == "anthropic"):
+            return words_of(said)
+        return words.untold(said) if words is not None else ()
 
     @property
     def context(self) -> int | None:

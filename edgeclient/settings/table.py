@@ -48,6 +48,7 @@ class Settings:
     dead_path_s: float | None = Field(default=2.0, gt=0, le=3600)
     watchdog: bool = False
     flight_wait_s: float = Field(default=10.0, ge=0, le=86_400)
+    stream_wait_s: float = Field(default=0.0, ge=0)
     keepalive_s: float = Field(default=300.0, ge=0)
     keep_warm: Annotated[int, BeforeValidator(_so_many)] = Field(default=0, ge=0, le=10)
     notes: bool = False
@@ -90,6 +91,8 @@ SETTINGS: dict[str, str] = {
     "dead_path_s": 'seconds after which unacknowledged bytes end a connection; `None` (or "off") leaves it to the system',
     "watchdog": "end connections within a few round trips when their bytes stay unacknowledged (a thread watches them)",
     "flight_wait_s": "longest wait for the same call of another caller, seconds",
+    "stream_wait_s": "longest wait of a streamed call for the whole answer to the same call of another process that shares "
+    "the cache's store, seconds; where none comes, its first token is so much later. 0: streams wait for no other process",
     "keepalive_s": "how long idle connections are kept, seconds (the HTTP libraries' default is 5)",
     "keep_warm": "so many of the nearest endpoints to which each client keeps an open connection, 0 to 10, by an unpaid GET "
     "every 45 seconds until ten minutes after its last call (a thread, or a task, sends it); `True` is 3",

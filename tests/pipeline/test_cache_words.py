@@ -99,15 +99,38 @@ def test_a_lifetime_may_be_that_of_a_route(ttl: dict[str, float], expected: floa
 
 @pytest.mark.parametrize("said", ["0", "-5", "0.0", "soon", "", "1e9", "nan", "inf", "60,70", "٣"])
 def test_a_lifetime_that_is_none_is_ignored_and_counted(said: str) -> None:
-    edge = cached()
+    edge = policies(A, cache={"mode": "exact"})
     assert classify(request("Is it?", (TTL, said)), edge).controls == UNSAID
     assert edge.telemetry.mishaps() == {"Edge-Cache-Ttl": 1}
 
 
 def test_an_unknown_word_is_counted() -> None:
-    edge = cached()
+    edge = policies(A, cache={"mode": "exact"})
     assert classify(request("Is it?", ("edge-cache-namspace", "x")), edge).controls == UNSAID
     assert edge.telemetry.mishaps() == {"edge-cache-namspace": 1}
+
+
+@pytest.mark.parametrize(
+    ("cache", "words", "says"),
+    [
+        ({}, [], {}),
+        ({"ttl_s": 60}, [], {"ttl_s": 60.0}),
+        ({"ttl": {"gpt-*": 3600}}, [], {"ttl_s": 3600.0}),
+        ({"ttl": {"o3": 5}}, [], {}),
+        ({"ttl_s": 60, "ttl": {"gpt-4o": 5}}, [], {"ttl_s": 5.0}),
+        ({"namespace": "mine"}, [], {"namespace": "mine"}),
+        ({"ttl_s": 60, "namespace": "mine"}, [(TTL, "7"), (NAMESPACE, "other")], {"ttl_s": 7.0, "namespace": "other"}),
+        ({"mode": "off", "ttl_s": 60, "namespace": "mine"}, [], {}),
+        ({"mode": "off"}, [(TTL, "7"), (NAMESPACE, "n"), (TAG, "t"), (KEY, "k")], {"ttl_s": 7.0, "namespace": "n"}),
+    ],
+    ids=str,
+)
+def test_what_the_caches_behind_are_told(
+    cache: dict[str, Any], words: list[tuple[str, str]], says: dict[str, Any]
+) -> None:
+    """What the call says, else the settings; where this cache is off, only what the call says."""
+    edge = policies(A, cached=cache.get("mode") != "off", cache={"mode": "exact", **cache})
+    assert classify(request("Is it?", *words), edge).controls == Controls(**says)
 
 
 @both_ways
