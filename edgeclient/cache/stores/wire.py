@@ -91,10 +91,8 @@ def decode(key: str, data: bytes) -> Entry:
 
 def _read(key: str, schema: int, rest: bytes) -> Entry:
     end = 4 + int.from_bytes(rest[:4], "big")
-    said = json.loads(rest[4:end])
-    first: list[Any]
-    *first, stale_s, model, namespace, named, tags = list[Any](said) + _LACKING[schema]
-    has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop = first
+    said: list[Any] = [*json.loads(rest[4:end].decode()), *_LACKING[schema]]
+    has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop, stale_s, model, namespace, named, tags = said
     return Entry(
         key=key,
         body=rest[end:],
