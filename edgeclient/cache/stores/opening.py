@@ -17,7 +17,9 @@ from .backend import Backend, Mishap
 from .guarded import Form, Guarded
 from .layered import Layered
 from .memory import MemoryStore
-from .redis import Address, RedisBackend, RedisShelf
+from .redis import RedisBackend
+from .redis_line import Address
+from .redis_shelf import RedisShelf
 from .sqlite import SqliteBackend
 
 FILE_BUDGET_S, SHARED_BUDGET_S = 0.005, 0.025
