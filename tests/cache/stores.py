@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from edgeclient.cache.stores import wire
@@ -52,7 +53,7 @@ def sqlite_store(
     *,
     max_bytes: int = 2**30,
     budget_s: float = 1.0,
-    clock: Clock | None = None,
+    clock: Callable[[], float] | None = None,
     form: Form = wire,
 ) -> Guarded:
     """A store on a file. Its budget is generous: what is not about time should not depend on a busy machine."""

@@ -50,7 +50,10 @@ class Backend(Protocol):
     """
 
     quick: bool
-    """True when `load` takes microseconds, and ends within the budget by itself; then callers need no thread beside them."""
+    """True when `load` takes microseconds, and ends within the budget by itself; then callers need no thread beside them.
+
+    Where it takes longer all the same, tasks ask in the thread of the store until it is quick again.
+    """
 
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
         """What is kept under each key."""

@@ -20,6 +20,7 @@ from .backend import Backend, Mishap, Record
 from .breaker import Breaker
 from .leading import Leading
 from .listening import NEWS, Listening
+from .pace import Pace
 from .reader import Question, Reader
 from .writer import Pending, Writer
 
@@ -55,13 +56,17 @@ class Guarded:
     ) -> None:
         self._backend, self._budget_s, self._mishap, self._clock = backend, budget_s, mishap, clock
         self._form = form
-        self.waits = not backend.quick
         self._reader, self._writer = Reader[bytes](self._read), Writer(self._write)
         self._reads, self._writes = Breaker(), Breaker()
+        self._pace = Pace()
         self._leading = Leading(backend, form.decode, mishap, clock)
         self._news = Listening(backend, self._reads, clock)
         self._latest = 0.0
         _all.add(self)
+
+    @property
+    def waits(self) -> bool:
+        return not (self._backend.quick and self._pace.is_quick)
 
     # -- loading
 
@@ -80,8 +85,8 @@ class Guarded:
             return None
 
     async def load_async(self, key: str, now: float) -> Entry | None:
-        if self._backend.quick:
-            return self.load(key, now)  # a detour through a thread would take ten times as long
+        if not self.waits:
+            return self.load(key, now)
         known = self._without_asking(key, now)
         if known is not None:
             return known[0]
@@ -103,7 +108,7 @@ class Guarded:
         return self._answers(found, now)
 
     async def load_many_async(self, keys: Sequence[str], now: float) -> list[Entry | None]:
-        if self._backend.quick:
+        if not self.waits:
             return [self.load(key, now) for key in keys]
         found, until = self._questions(keys, now), self._clock() + self._budget_s
         for one in found:
@@ -153,10 +158,14 @@ class Guarded:
 
     def _read(self, keys: Sequence[str]) -> list[bytes | None]:
         """What is kept under these keys, and the news before it, if it is time for them: without these it is a miss."""
-        self._news.hear(asked=NEWS in keys)
-        asked = [key for key in keys if key != NEWS]
-        found = iter(self._backend.load(asked) if asked else ())
-        return [None if key == NEWS else next(found) for key in keys]
+        began = self._clock()
+        try:
+            self._news.hear(asked=NEWS in keys)
+            asked = [key for key in keys if key != NEWS]
+            found = iter(self._backend.load(asked) if asked else ())
+            return [None if key == NEWS else next(found) for key in keys]
+        finally:
+            self._pace.took(self._clock() - began)
 
     def _answer(self, question: Question[bytes]) -> bytes | None:
         """What became of a question; an answer that came is taken, even when its waiter woke up late."""
@@ -219,22 +228,22 @@ class Guarded:
             raise StoreError(f"what was made invalid here may not be so for others: {error!r}") from error
 
     def gone(self, entry: Entry) -> bool:
-        question = self._asked_for_news()
+        question = self._asked_for_news(not self._backend.quick)
         if question is not None:
             wait(question, self._budget_s)
             self._have_news(question)
         return self._news.gone(entry)
 
     async def gone_async(self, entry: Entry) -> bool:
-        question = self._asked_for_news()
+        question = self._asked_for_news(self.waits)
         if question is not None:
             await wait_async(question, self._budget_s)
             self._have_news(question)
         return self._news.gone(entry)
 
-    def _asked_for_news(self) -> Question[bytes] | None:
+    def _asked_for_news(self, waits: bool) -> Question[bytes] | None:
         try:
-            if not self._backend.quick:
+            if waits:
                 return self._news.ask(self._reader)
             self._news.hear()
         except Exception as error:
