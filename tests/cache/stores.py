@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgeclient.cache.stores import wire
-from edgeclient.cache.stores.guarded import Form, Guarded
+from edgeclient.cache.stores.backend import Form
+from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.cache.stores.redis import RedisBackend
 from edgeclient.cache.stores.redis_line import Address
 from edgeclient.cache.stores.sqlite import SqliteBackend

@@ -353,7 +353,7 @@ def test_threads_end_when_nothing_is_to_do(monkeypatch: pytest.MonkeyPatch) -> N
         case.store.load("other", 1.0)
         for thread in set(threading.enumerate()) - others:
             thread.join(PATIENCE_S)
-        assert not case.store._writer._running and not case.store._reader._running
+        assert not case.store._saving.writer._running and not case.store._asking._reader._running
     assert len(case.fake.kept) == 3
 
 
@@ -501,7 +501,7 @@ def test_several_share_a_round_trip() -> None:
     keys = [str(n) for n in range(60)]
     case.put(*keys[::2])
     case.fake.may_load.clear()
-    case.store._reader.ask("first")
+    case.store._asking.ask("first")
     assert case.fake.loading.wait(PATIENCE_S)
     threading.Timer(0.0, case.fake.may_load.set).start()
     assert [one is not None for one in case.store.load_many(keys, 1.0)] == [True, False] * 30

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 from ...errors import SettingsError, StoreError
 from ...settings import Cache
 from . import Store, wire
-from .backend import Backend, Mishap
-from .guarded import Form, Guarded
+from .backend import Backend, Form, Mishap
+from .guarded import Guarded
 from .layered import Layered
 from .memory import MemoryStore
 from .redis import RedisBackend
