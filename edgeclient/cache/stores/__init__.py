@@ -24,7 +24,7 @@ class Store(Protocol):
 
     @property
     def waits(self) -> bool:
-        """True when `load` may have to wait for something outside this process; then tasks use `load_async`."""
+        """True while `load` may have to wait for something outside this process; then tasks use `load_async`."""
 
     @property
     def leases(self) -> bool:

@@ -101,9 +101,8 @@ def decode(key: str, data: bytes) -> Entry:
 
 def _read(key: str, schema: int, rest: bytes) -> Entry:
     end = 4 + int.from_bytes(rest[:4], "big")
-    said = json.loads(rest[4:end])
-    first: list[Any]
-    *first, stale_s, model, namespace, named, tags, pace = list[Any](said) + _LACKING[schema]
+    said: list[Any] = [*json.loads(rest[4:end].decode()), *_LACKING[schema]]
+    *first, stale_s, model, namespace, named, tags, pace = said
     has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop = first
     return Entry(
         key=key,
