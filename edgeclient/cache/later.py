@@ -54,6 +54,7 @@ class Later:
                 job()
             except Exception as error:
                 self._mishap(self._name, error)
+            del job  # with all that it holds: the next one may be long in coming
             with self._awake:
                 self._busy = False
                 self._awake.notify_all()
