@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .attempts import Trace
 from .cache import pace, policy, upstream
@@ -48,25 +48,44 @@ async def recall(
         if not policy.usable(entry, call, rt.wall(), stale_s):
             return None
         if call.question is not None:
-            _notice(call.question, entry.key, edge)
+            _notice(call.question, entry, edge)
         return _hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
     except Exception as error:
         edge.telemetry.mishap("cache load", error)
         return None
 
 
-def _notice(question: Question, key: str, edge: Policies) -> None:
+def _notice(question: Question, entry: Entry, edge: Policies) -> None:
     """An entry that another process has stored, or an earlier one: its question is known now, and may be found by others."""
     semantic = edge.semantic
-    if semantic is None or edge.later is None or semantic.knows(key):
+    if semantic is None or edge.later is None or semantic.knows(entry.key):
         return
 
     def keep() -> None:
         vector = semantic.vectors.vector(question.text)
         if vector is not None:
-            semantic.keep(question, vector, key)
+            _keep_question(question, vector, entry, edge)
 
     edge.later.put(keep)
+
+
+def _keep_question(question: Question, vector: Any, entry: Entry, edge: Policies) -> None:
+    """The answer to this question is stored: it may be found by others, here and where the store is shared."""
+    assert edge.semantic is not None
+    if edge.catalogue is None:
+        edge.semantic.keep(question, vector, entry.key)
+    else:
+        edge.semantic.keep(question, vector, entry.key, entry)
+        edge.catalogue.add(question, vector, entry)
+
+
+def _miss(lookup: Lookup, edge: Policies) -> None:
+    """The store does not have the answer of a candidate, or does not say so in time."""
+    assert edge.semantic is not None
+    if edge.catalogue is None:
+        edge.semantic.drop(lookup.key)
+    else:
+        edge.catalogue.miss(lookup.question.partition, lookup.key)
 
 
 async def recall_stale(call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace) -> Reply | None:
@@ -113,6 +132,8 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
         return None, None
     lookup = None
     try:
+        if edge.catalogue is not None:
+            edge.catalogue.look(question.partition, rt.wall())
         vector = await rt.vector(semantic.vectors, question.text)
         if vector is None:
             return None, None
@@ -121,7 +142,7 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
             return None, lookup
         entry = await rt.load(edge.store, lookup.key)
         if entry is None:
-            semantic.drop(lookup.key)
+            _miss(lookup, edge)
         if entry is None or not policy.usable(entry, call, rt.wall()):
             return None, lookup
         semantic.served(lookup, call.key)
@@ -291,7 +312,7 @@ def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
     semantic, store, dialect = edge.semantic, edge.store, call.dialect
     if semantic is None or store is None or dialect is None:
         return
-    semantic.keep(lookup.question, lookup.vector, entry.key)
+    _keep_question(lookup.question, lookup.vector, entry, edge)
     lessons, now = edge.lessons, entry.stored_at
     if edge.later is None or not (lookup.key or (lessons is not None and lessons.is_due(now))):
         return
@@ -303,6 +324,8 @@ def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
         if other is not None:
             texts = TEXTS[dialect.name]
             semantic.learn(lookup, texts(json.loads(entry.body)), texts(json.loads(other.body)), now)
+        elif lookup.key:
+            _miss(lookup, edge)
 
     if not edge.later.put(compare):
         edge.telemetry.count("comparisons left out")

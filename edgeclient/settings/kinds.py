@@ -156,7 +156,8 @@ class Cache:
     compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
     `audit_rate`: the share of answers so served for which the model is asked all the same; `embedder`: "wordllama", "none",
     "auto" (wordllama where it is installed), "onnx:FOLDER" (your `model.onnx` and `tokenizer.json`), or an embedder object;
-    `index_bytes`: of the prompts and vectors held in memory.
+    `index_bytes`: of the prompts and vectors held in memory; `keep_prompts`: write the prompts (the user's last text) and
+    vectors of stored answers to the file or server too, sealed where answers are, so that a new process finds them.
     """
 
     mode: Literal["off", "exact", "semantic"] = "off"
@@ -172,6 +173,7 @@ class Cache:
     audit_rate: float = Field(default=0.02, ge=0, le=1)
     embedder: Annotated[Any, AfterValidator(_embedder)] = "auto"
     index_bytes: int = Field(default=64 * 2**20, ge=2**20)
+    keep_prompts: Annotated[bool, Field(strict=True)] = True
     encryption: Encryption | None = Field(default=None, repr=False)
     ttl: dict[str, Lifetime] = field(default_factory=dict)
     namespace: str = ""

@@ -15,9 +15,9 @@ from edgeclient.cache.stores import HEARD_S, wire, writer
 from edgeclient.cache.stores import guarded as module
 from edgeclient.cache.stores.backend import Record
 from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores.latency import Latency
 from edgeclient.cache.stores.layered import Layered
 from edgeclient.cache.stores.memory import MemoryStore
-from edgeclient.cache.stores.pace import Pace
 from edgeclient.errors import StoreError
 
 PATIENCE_S = 20.0
@@ -190,7 +190,7 @@ def test_tasks_ask_a_backend_that_has_become_slow_in_its_thread_until_it_is_quic
 
 
 def test_a_second_of_slowness_is_over_after_some_dozens_of_lookups() -> None:
-    pace = Pace()
+    pace = Latency()
     for _ in range(3):
         pace.took(60.0)
     lookups = 0

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from .backend import Backend, Mishap
 from .breaker import Breaker
-from .listening import NEWS, Listening
 from .latency import Latency
+from .listening import NEWS, Listening
 from .reader import Question, Reader
 
 

@@ -6,6 +6,7 @@ Asks the monotonic clock and waits: here are the budgets, and what a call gets. 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from .reader import Question
 from .saving import Saving
 
 _FLUSH_S = 1.0
+_SURELY_S = 5.0  # for what no call waits for
 
 
 class Guarded:
@@ -68,6 +70,38 @@ class Guarded:
         except Exception as error:
             self._asking.failed(error)
             return None
+
+    def surely(self, key: str, now: float) -> Entry | None:
+        """`load` for work beside calls: takes its time. None: there is none. Raises where it cannot tell."""
+        known = self._without_asking(key, now)
+        if known is not None:
+            if known[0] is None and self._saving.writer.pending(key) is None:
+                raise StoreError("the store has failed just before")
+            return known[0]
+        try:
+            data = self._slowly(key)
+        except Exception as error:
+            self._asking.failed(error)
+            raise
+        self._asking.succeeded()
+        entry = None
+        with contextlib.suppress(wire.Damaged):  # nothing of ours is there
+            entry = self._form.decode(key, data) if data is not None else None
+        if entry is not None and entry.stored_at > now:
+            raise StoreError("it is of the future: another machine's clock is ahead of this one's")
+        return self._alive(entry, now)
+
+    def _slowly(self, key: str) -> bytes | None:
+        if self._backend.quick:
+            return self._asking.read((key,))[0]
+        question = self._asking.ask(key)
+        wait(question, _SURELY_S)
+        return self._asking.answer(question, _SURELY_S)
+
+    @property
+    def heard(self) -> object:
+        """Another one whenever something more was made invalid, as far as was heard."""
+        return self._asking.news.heard
 
     async def load_async(self, key: str, now: float) -> Entry | None:
         if not self.waits:
