@@ -159,7 +159,8 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
     A copy costs an eighth of a new request and keeps its extensions (timeouts, trace).
     """
     family, product = family_of(native), endpoint.product
-    url, host = _url(family, endpoint.base(call.sdk) + call.path, native.url.query)
+    path = call.path if product is None else product.path(call)
+    url, host = _url(family, endpoint.base(call.sdk) + path, native.url.query)
     aimed = _copied(native)
     aimed.url = url
     aimed.headers = native.headers.copy()
@@ -190,7 +191,7 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
     elif there not in (None, call.model):
         aimed = renamed(aimed, there or call.model)
     if product is not None and product.seals:
-        for name, value in product.seal(aimed.content).items():
+        for name, value in product.seal(aimed.method, str(aimed.url), aimed.headers, aimed.content).items():
             aimed.headers[name] = value
     return aimed
 
