@@ -25,7 +25,7 @@ _SIGNED = re.compile(
 
 
 def unsigned_because(heard: Heard, secret: str, service: str, region: str) -> str:
-    """What is wrong with a request's signature, in a word of AWS's; "" when it is right. All headers for AWS have to be signed."""
+    """What is wrong with a request's signature, as AWS names it; "" for nothing. All that is said to AWS has to be signed."""
     found = _SIGNED.fullmatch(heard.headers.get("authorization", ""))
     if found is None:
         return "MissingAuthenticationTokenException"
