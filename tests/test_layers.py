@@ -74,6 +74,7 @@ POLICIES = (
             "server_time",
             "limits",
             "cold",
+            "keeping",
             "hedging",
             "retry_budget",
             "track",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from ..values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 from .affinity import worth_s
+from .cold import Sleeper
 from .exploring import explored, missed
 from .health import State
 from .identity import Pop
@@ -60,6 +61,7 @@ class Selector:
         self._rng = rng
         self.looks = probing  # probes may be begun
         self.recalling = False  # what others measured is on its way
+        self.keeps_models = False  # starts of models are learned even where there is nothing to choose
         self._current: dict[tuple[str, ...], str] = {}  # the first of a set
         self._orders: dict[int, _Order] = {}
         self._version = 0  # of everything that orders rest on
@@ -249,7 +251,8 @@ class Selector:
             self._version += 1
         costs = track.server.cost_s
         call, rtt_s = outcome.call, track.rtt.estimate()
-        if call is not None and rtt_s is not None and len(self._tracks) > 1:  # alone it is taken, slow or not
+        chooses = len(self._tracks) > 1 or self.keeps_models  # alone it is taken, slow or not
+        if call is not None and rtt_s is not None and chooses:
             path_s = rtt_s * (_OPENING if outcome.cold else 1)
             self._took(track, outcome.took_s - path_s - (outcome.processing_s or 0.0), call, began, now)
         if track.server.cost_s != costs or track.moved():
@@ -341,6 +344,18 @@ class Selector:
             if rtt_s is not None:
                 track.rtt.add(rtt_s, now)
                 self._version += 1 if track.moved() else 0
+
+    def sleeper(self, endpoint: Endpoint, model: str) -> Sleeper | None:
+        """How a model sleeps there; None while it was not seen to."""
+        with self._lock:
+            return self._track(endpoint).cold.sleeper(model)
+
+    def kept(self, endpoint: Endpoint, model: str, began: float, now: float, *, slow: bool) -> None:
+        """A model was asked for next to nothing there."""
+        with self._lock:
+            track = self._track(endpoint)
+            track.answered_at = now
+            track.cold.kept(model, began, now, slow=slow)
 
     def status(self, now: float) -> tuple[EndpointStatus, ...]:
         """What is known of each endpoint, in the configured order."""
