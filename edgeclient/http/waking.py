@@ -88,11 +88,11 @@ class Waker:
         good = reply is not None and failure is None and reply.status == 200
         sleeper = edge.selector.sleeper(sample.endpoint, sample.call.model)
         used = self._used(sample.call, reply.body) if reply is not None and good else None
-        if sleeper is not None and (good or failure is Failure.COLD):
-            slow = failure is Failure.COLD or now - began >= _SLOW * sleeper.cost_s
+        if good or failure is Failure.COLD:
+            slow = failure is Failure.COLD or (sleeper is not None and now - began >= _SLOW * sleeper.cost_s)
             cost = (used.cost or 0.0) if used is not None else 0.0
-            self.keeping.answered(pair, began - sleeper.used_at, slow=slow, cost=cost, now=now)
-            edge.selector.kept(sample.endpoint, sample.call.model, began, now, slow=slow)
+            idle_s = edge.selector.kept(sample.endpoint, sample.call.model, began, now, slow=slow)
+            self.keeping.answered(pair, idle_s, slow=slow, cost=cost, now=now)
         else:
             self.keeping.refused(pair, now)
             said = error or ValueError(

@@ -91,17 +91,23 @@ class Cold:
             return None
         return Sleeper(known.awake_s, known.put_away_s, known.cost_s, known.used_at)
 
-    def kept(self, model: str, began: float, now: float, *, slow: bool) -> None:
-        """It was asked for next to nothing, to be kept. `slow`: it had been put away all the same."""
+    def kept(self, model: str, began: float, now: float, *, slow: bool) -> float | None:
+        """It was asked for next to nothing, to be kept. `slow`: it had been put away all the same.
+
+        The pause that it outlived, or did not; None where that tells nothing, as somebody else had asked just before.
+        """
         known = self._of(model)
         idle_s, known.used_at = began - known.used_at, now
         known.maybe = None
+        if not _IDLE_S <= idle_s < math.inf:
+            return None
         if slow:
             known.put_away_s = min(known.put_away_s, idle_s)
             known.awake_s = min(known.awake_s, known.put_away_s)
-        elif idle_s < math.inf:
+        else:
             known.awake_s = max(known.awake_s, idle_s)
             known.put_away_s = max(known.put_away_s, known.awake_s)
+        return idle_s
 
     def _started(self, known: _Model, idle_s: float, cost_s: float) -> None:
         known.starts += 1

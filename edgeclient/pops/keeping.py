@@ -75,12 +75,14 @@ class Keeping:
             kept.not_before = now + _UNDER_WAY_S
             return True
 
-    def answered(self, pair: Pair, idle_s: float, *, slow: bool, cost: float, now: float) -> None:
-        """It answered after such a pause. `slow`: it had to be started."""
+    def answered(self, pair: Pair, idle_s: float | None, *, slow: bool, cost: float, now: float) -> None:
+        """It answered after such a pause (None: nothing is to be learned of it). `slow`: it had to be started."""
         with self._lock:
             kept = self._pairs.setdefault(pair, _Kept())
             kept.not_before = -math.inf
             self._paid.append((now, cost))
+            if idle_s is None:
+                return
             if not slow:
                 kept.held_s = max(kept.held_s, idle_s)
                 if idle_s >= kept.lost_s:

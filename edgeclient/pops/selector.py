@@ -350,12 +350,12 @@ class Selector:
         with self._lock:
             return self._track(endpoint).cold.sleeper(model)
 
-    def kept(self, endpoint: Endpoint, model: str, began: float, now: float, *, slow: bool) -> None:
-        """A model was asked for next to nothing there."""
+    def kept(self, endpoint: Endpoint, model: str, began: float, now: float, *, slow: bool) -> float | None:
+        """A model was asked for next to nothing there: after which pause, as `Cold.kept`."""
         with self._lock:
             track = self._track(endpoint)
             track.answered_at = now
-            track.cold.kept(model, began, now, slow=slow)
+            return track.cold.kept(model, began, now, slow=slow)
 
     def status(self, now: float) -> tuple[EndpointStatus, ...]:
         """What is known of each endpoint, in the configured order."""

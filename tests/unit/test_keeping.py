@@ -36,10 +36,9 @@ def run(
         sleeper = cold.sleeper("m")
         if keeping.due(PAIR, sleeper, now, LOOK_S):
             assert sleeper is not None
-            idle_s = now - sleeper.used_at
-            slow = idle_s > stays_s
+            slow = now - sleeper.used_at > stays_s
+            idle_s = cold.kept("m", now, now + 0.1, slow=slow)
             keeping.answered(PAIR, idle_s, slow=slow, cost=cost, now=now + 0.1)
-            cold.kept("m", now, now + 0.1, slow=slow)
             asked.append((now, slow))
         now += LOOK_S
     return asked
@@ -104,6 +103,18 @@ def test_where_it_was_refused_it_is_not_asked_for_a_while() -> None:
     assert not keeping.due(PAIR, cold.sleeper("m"), 2001), "while it is under way"
     keeping.refused(PAIR, 2002)
     assert not keeping.due(PAIR, cold.sleeper("m"), 3000) and keeping.due(PAIR, cold.sleeper("m"), 4000)
+
+
+def test_a_slow_answer_just_after_another_callers_is_no_start() -> None:
+    keeping, cold = Keeping(60, None, 1e9), seen()
+    keeping.used(PAIR, 1204)
+    assert keeping.due(PAIR, cold.sleeper("m"), 1800)
+    cold.answered("m", 0.1, 0.1, 1801, 1801.1)  # while that was under way
+    before = cold.sleeper("m")
+    idle_s = cold.kept("m", 1800, 1802, slow=True)
+    keeping.answered(PAIR, idle_s, slow=True, cost=0.0, now=1802)
+    after = cold.sleeper("m")
+    assert idle_s is None and before is not None and after is not None and after.put_away_s == before.put_away_s
 
 
 def test_a_kept_model_is_not_expected_to_be_cold() -> None:
