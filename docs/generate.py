@@ -78,6 +78,11 @@ will do.
 {_prose(settings.Hedge)}
 
 {_fields_table(settings.Hedge)}
+## `KeepWarm`
+
+{_prose(settings.KeepWarm)} How to use it: [Set up PoPs](../how-to/pops.md#keep-models-from-being-put-away).
+
+{_fields_table(settings.KeepWarm)}
 ## `Cascade`
 
 {_prose(settings.Cascade)} How to use it: [Ask a small model first](../how-to/cascade.md).

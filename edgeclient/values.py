@@ -266,6 +266,16 @@ class Watch(Protocol):
     def end(self, *, complete: bool, error: BaseException | None = None) -> None: ...
 
 
+class Unwrapping(Protocol):
+    """Turns a body, part by part, into that of the API. Raises ValueError where it is broken or ends too early."""
+
+    kind: str  # the content type of what it gives
+
+    def feed(self, part: bytes) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
 def _as_it_is(body: bytes) -> bytes:
     return body
 
@@ -301,15 +311,25 @@ class Product(Protocol):
 
     @property
     def seals(self) -> bool:
-        """True when it wants headers over the final body."""
+        """True when it wants headers over the final request."""
+
+    @property
+    def wraps(self) -> bool:
+        """True when it may answer in a form of its own."""
+
+    def unwrapping(self, status: int, headers: Mapping[str, str]) -> Unwrapping | None:
+        """What makes the API's answer of one that begins so; None when it is that already."""
+
+    def path(self, call: Call) -> str:
+        """The path below its address that a call goes to."""
 
     def name_there(self, model: str, sdk: str) -> str | None: ...
 
     def cannot(self, call: Call) -> str | None:
         """Why a call that it has the model for must not go there; None when it may."""
 
-    def seal(self, content: bytes) -> Mapping[str, str]:
-        """Headers over the body as it is sent; asked for each attempt."""
+    def seal(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Mapping[str, str]:
+        """Headers over the request as it is sent (its own headers by name in lower case); asked for each attempt."""
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""

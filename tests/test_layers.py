@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent / "edgeclient"
 # The longest name that fits a file decides: `runtime.protocol` is not `runtime`.
 LAYERS: list[list[set[str]]] = [
     [{"errors", "frozen", "noting", "values"}],
-    [{"settings", "surroundings"}, {"aws_tokens"}],
+    [{"settings", "surroundings"}, {"aws_tokens", "aws_signing", "aws_streams"}],
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
     [{"policies"}],
@@ -74,6 +74,7 @@ POLICIES = (
             "server_time",
             "limits",
             "cold",
+            "keeping",
             "hedging",
             "retry_budget",
             "track",

@@ -20,12 +20,14 @@ from urllib.parse import urlsplit
 
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
-from ..values import UNSAID, Call, Endpoint, Failure, Product, Reply, Request
+from ..values import UNSAID, Call, Endpoint, Failure, Json, Product, Reply, Request
 from . import bodies, credentials, led, pacing, sockets, telling
 
 T = TypeVar("T")
 
 _LONG = 64 * 2**10  # bytes of a request by which the speed of its path can be told
+_OF_ONE_CALL = ("idempotency-key", "x-stainless-retry-count", "x-client-request-id")
+_PAID_S = 120.0  # the longest wait for a model that is started for nobody
 _UNPAID_S = 2.0  # the longest wait for each step of a request that nobody waits for
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
 
@@ -158,7 +160,8 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
     A copy costs an eighth of a new request and keeps its extensions (timeouts, trace).
     """
     family, product = family_of(native), endpoint.product
-    url, host = _url(family, endpoint.base(call.sdk) + call.path, native.url.query)
+    path = call.path if product is None else product.path(call)
+    url, host = _url(family, endpoint.base(call.sdk) + path, native.url.query)
     aimed = _copied(native)
     aimed.url = url
     aimed.headers = native.headers.copy()
@@ -187,7 +190,7 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
     if call.controls is not UNSAID:
         telling.tell(aimed, endpoint, call)
     if product is not None and product.seals:
-        for name, value in product.seal(aimed.content).items():
+        for name, value in product.seal(aimed.method, str(aimed.url), aimed.headers, aimed.content).items():
             aimed.headers[name] = value
     return aimed
 
@@ -423,15 +426,32 @@ def through(client: Any, wrap: Callable[[Any], Any]) -> Any:
     return client
 
 
+def smallest(native: Any, body: Json) -> Any:
+    """A request like this one with another body, and without what is of one call only."""
+    small = _with_body(native, dict(body))
+    for name in _OF_ONE_CALL:
+        small.headers.pop(name, None)
+    timeout = {
+        what: min(seconds or _PAID_S, _PAID_S) for what, seconds in (small.extensions.get("timeout") or {}).items()
+    }
+    small.extensions = {"timeout": timeout} if timeout else {}
+    return small
+
+
+def transport_of(way: Any, url: Any) -> Any:
+    """The transport by which a client reaches a URL; a transport itself."""
+    choose = getattr(way, "_transport_for_url", None)
+    return way if choose is None else choose(url)
+
+
 def unpaid(family: Any, way: Any, base: str, path: str) -> tuple[Any, Any]:
     """The transport by which a client (or itself) reaches a base URL, and a GET of a path of its host, without a key."""
     parts = urlsplit(base)
     url = family.URL(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}")
     headers = {"user-agent": "edgeclient-probe", "accept-encoding": "identity"}
     timeout = dict.fromkeys(("connect", "read", "write", "pool"), _UNPAID_S)
-    choose = getattr(way, "_transport_for_url", None)
     request = family.Request("GET", url, headers=headers, extensions={"timeout": timeout})
-    return way if choose is None else choose(url), request
+    return transport_of(way, url), request
 
 
 def watched(native: Any, watching: Callable[..., T], *, proxied: bool) -> tuple[Any, T]:

@@ -67,7 +67,8 @@ class Learning:
             self._tracks.version += 1
         costs = track.server.cost_s
         call, rtt_s = outcome.call, track.rtt.estimate()
-        if call is not None and rtt_s is not None and len(self._tracks) > 1:  # alone it is taken, slow or not
+        chooses = len(self._tracks) > 1 or self._tracks.keeps_models  # alone it is taken, slow or not
+        if call is not None and rtt_s is not None and chooses:
             path_s = rtt_s * (OPENING if outcome.cold else 1)
             server_s = outcome.took_s - path_s - (outcome.processing_s or 0.0)
             self._took(track, server_s, call, now - outcome.took_s, now)

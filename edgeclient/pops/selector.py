@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from ..values import ORIGIN, Call, Endpoint, Outcome, Route
 from .affinity import worth_s
+from .cold import Sleeper
 from .exploring import explored
 from .health import State
 from .identity import Pop
@@ -50,6 +51,10 @@ class Selector:
     @looks.setter
     def looks(self, looks: bool) -> None:
         self._tracks.looks = looks
+
+    def keep_models(self) -> None:
+        """Learn how models start even where there is nothing to choose."""
+        self._tracks.keeps_models = True
 
     def plan(
         self, candidates: Sequence[Endpoint], now: float, *, again: bool = False, call: Call | None = None
@@ -184,6 +189,18 @@ class Selector:
             if rtt_s is not None:
                 track.rtt.add(rtt_s, now)
                 self._tracks.version += 1 if track.moved() else 0
+
+    def sleeper(self, endpoint: Endpoint, model: str) -> Sleeper | None:
+        """How a model sleeps there; None while it was not seen to."""
+        with self._lock:
+            return self._tracks.of(endpoint).cold.sleeper(model)
+
+    def kept(self, endpoint: Endpoint, model: str, began: float, now: float, *, slow: bool) -> float | None:
+        """A model was asked for next to nothing there: after which pause, as `Cold.kept`."""
+        with self._lock:
+            track = self._tracks.of(endpoint)
+            track.answered_at = now
+            return track.cold.kept(model, began, now, slow=slow)
 
     def status(self, now: float) -> tuple[EndpointStatus, ...]:
         """What is known of each endpoint, in the configured order."""

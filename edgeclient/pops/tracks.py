@@ -14,6 +14,7 @@ class Tracks(dict[str, Track]):
     def __init__(self, endpoints: Sequence[Endpoint], *, looks: bool) -> None:
         super().__init__((endpoint.name, Track()) for endpoint in endpoints)
         self.looks = looks
+        self.keeps_models = False  # how models start is learned even where there is nothing to choose
         self.version = 0  # of everything that orders rest on
 
     def of(self, endpoint: Endpoint) -> Track:

@@ -20,6 +20,7 @@ from ..cache.waiting import wait
 from ..http import families
 from ..http.opening import Opening
 from ..http.sharing import runs_here
+from ..http.unwrapping import unwrapped
 from ..values import Call, Endpoint, Reply
 from .common import DoorRuntime, meaning, wanted_whole
 from .protocol import run_sync
@@ -34,7 +35,7 @@ class ThreadRuntime(DoorRuntime):
         send, request, gauge = self.door.target(call, endpoint, connect_s, Opening)
         began = self.now()
         try:
-            native = send(request)
+            native = unwrapped(send(request), endpoint, is_async=False)
             live = call.live and not wanted_whole(call, native)
             if not live and not native.is_closed:
                 native.read()

@@ -207,6 +207,28 @@ class Hedge:
     central_an_hour: int = Field(default=0, ge=0, le=100_000)
 
 
+@_explained
+@dataclass(frozen=True, config=STRICT)
+class KeepWarm:
+    """What is kept ready between calls: connections, for nothing, and models, by paid calls.
+
+    `connections`: so many of the nearest endpoints to which each client keeps an open one. `models`: names, as calls ask for
+    them, of models at the PoP that are not to be put away. An endpoint where one was seen to be is asked for one token
+    shortly before the pause is too long, as long as a caller asked there within `for_s` seconds. That takes at most
+    `calls_an_hour` calls (which has to be said) and, where `cost_a_day` is said too, ends for the day when so much is spent,
+    in the currency of the prices that the setting `models` says for them. Both hold for each process.
+    """
+
+    connections: int = Field(default=0, ge=0, le=10)
+    models: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    calls_an_hour: int | None = Field(default=None, ge=1, le=1000)
+    cost_a_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    for_s: float = Field(default=1800.0, gt=0, le=86_400)
+
+    def __bool__(self) -> bool:
+        return bool(self.connections or self.models)
+
+
 def _day(said: object) -> object:
     """A day, as TOML writes one or as text; not a number, which pydantic would take for seconds since 1970."""
     try:
@@ -308,5 +330,5 @@ _WANTED = {
     "cache": "'off', 'exact', 'semantic', or a table/Cache(...)",
     "hedge": "'off', 'on', or a table/Hedge(...)",
     "dead_path_s": "a number of seconds, or 'off'",
-    "keep_warm": "a number from 0 to 10, true or false",
+    "keep_warm": "a number from 0 to 10, true or false, or a table/KeepWarm(...)",
 }
