@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from sys import intern
 from typing import TYPE_CHECKING
 
+from pydantic_core import from_json
+
 from ..values import Call, Controls, Entry, Json, RawHeaders
 from .upstream import SILENT, Upstream
 
@@ -177,7 +179,10 @@ def dumps(value: Json) -> bytes:
 def object_of(body: bytes) -> Json | None:
     """The JSON object that a body is; None for anything else. Never raises."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+        value = from_json(body, cache_strings="keys")  # a quarter of the time; what it takes, `json` reads the same way
+    except ValueError:
+        try:
+            value = json.loads(body)  # takes more: half a surrogate pair, UTF-16, lists in lists hundreds deep
+        except (ValueError, RecursionError):
+            return None
     return value if isinstance(value, dict) else None

@@ -187,3 +187,26 @@ def test_an_entry_without_usage_does_not_answer_who_wants_it() -> None:
     assert entry is not None and not entry.has_usage
     assert policy.usable(entry, call("openai_chat", {"stream": True}), 101.0)
     assert not policy.usable(entry, call("openai_chat", {}), 101.0)
+
+
+ODD_NUMBERS = ("-0", "1E400", "9007199254740993.0", "5e-324", "12345678901234567890123", "NaN", "-Infinity", "01", "1.")
+ODD_TEXTS = (r'"\ud800"', r'"\ud83d\ude00"', '"\n"', '"\x7f"', r'"\x41"', "[" * 900 + "]" * 900, '{"b":1,"b":2}', "nan")
+
+
+@given(
+    said=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    ).map(json.dumps)
+    | st.sampled_from(ODD_NUMBERS + ODD_TEXTS)
+    | st.from_regex(r"-?[0-9]{0,20}\.?[0-9]{0,20}([eE][+-]?[0-9]{0,3})?", fullmatch=True),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    rest=st.sampled_from(["", "", " \n", "x", ","]),
+)
+def test_the_quick_parser_reads_what_the_other_one_reads(said: str, encoding: str, rest: str) -> None:
+    body = f'{{"a":{said}}}{rest}'.encode(encoding, "surrogatepass")
+    try:
+        expected = json.loads(body)
+    except (ValueError, RecursionError):
+        expected = None
+    assert repr(policy.object_of(body)) == repr(expected)  # by what is written: NaN is not NaN, and 1 is 1.0
