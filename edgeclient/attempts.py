@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from .cache.flights import Flight
+from .cache.upstream import SILENT, Upstream
 from .judging import OF_THE_MODEL, judge, may_be_larger, may_resend
 from .noting import OUTRUN, Attempt, Used
 from .pops import limits
@@ -42,13 +43,15 @@ class Budget:
 
 @dataclass(slots=True)
 class Trace:
-    """What the attempts of one call did; the notes are made from it."""
+    """What the attempts of one call did, and whom its answer passed; the notes are made from it."""
 
     tried: list[Attempt] = field(default_factory=list)
     endpoint: Endpoint = ORIGIN
     given_up: bool = False  # all have ended, and none gave an answer
     first_model: str = ""  # the small model, while a cascade asks it
     used: list[Used] = field(default_factory=list)  # by the models of a cascade
+    pop: str = ""  # the site that answered, by its code
+    beyond: Upstream = SILENT  # what the caches on the way say
 
     @property
     def shows_outage(self) -> bool:

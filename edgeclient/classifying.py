@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cache import controls
 from .cache.key import LARGE, SHARED, credential_digest, exact_key
-from .cache.policy import is_shared, namespace_of, object_of
+from .cache.policy import is_shared, object_of
 from .dialects import arrays, dialect_of
 from .dialects.prompts import PROMPTS
 from .dialects.texts import SCHEMAS
@@ -121,7 +121,7 @@ def _key(request: Request, family: str, body: Json, said: Controls, edge: Polici
     if not digest:
         return ""
     cache = edge.settings.cache
-    namespace = namespace_of(said, cache)
+    namespace = said.namespace or cache.namespace
     if cache.shared and is_shared(namespace, cache):
         digest = SHARED
     return exact_key(

@@ -317,14 +317,10 @@ class Reply:
     tee: Watch | None = None
     shared: object | None = None  # a stream that other callers may read along, or how far this caller reads one along
     notes: Notes | None = None
-    _named: dict[bytes, bytes] | None = None
+    named: dict[bytes, bytes] = field(init=False)  # the first value of each header, by its name in lower case
 
-    @property
-    def named(self) -> dict[bytes, bytes]:
-        """The first value of each header, by its name in lower case."""
-        if self._named is None:
-            self._named = {key.lower(): said for key, said in reversed(self.headers)}
-        return self._named
+    def __post_init__(self) -> None:
+        self.named = {key.lower(): said for key, said in reversed(self.headers)}
 
     def header(self, name: bytes) -> str:
         """The first value of a header, or "". `name` is lower case."""

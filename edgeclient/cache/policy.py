@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
-from ..values import Call, Controls, Entry, Json, RawHeaders
-from .upstream import SILENT, Upstream
+from ..values import Call, Controls, Entry, Json, Reply
 
 if TYPE_CHECKING:
     from ..settings import Cache
@@ -25,23 +24,20 @@ _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would 
 
 
 def entry_of(
-    call: Call, status: int, headers: RawHeaders, body: bytes, *, now: float, ttl_s: float, stale_s: float = 0.0,
-    endpoint: str, pop: str, namespace: str = "", beyond: Upstream = SILENT,
+    call: Call, reply: Reply, body: bytes, *, now: float, fresh_s: float, age_s: float = 0.0, stale_s: float = 0.0,
+    endpoint: str, pop: str, namespace: str = "",
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
     `body` is a JSON object or, for a call that asked for one, a complete event stream. Only a 200 is stored, and
     only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
 
-    What a cache `beyond` this one had already is as old here as it was there, and is kept no longer than it would be there.
+    It stays fresh for `fresh_s` seconds from now; what a cache beyond this one had already is `age_s` old.
     """
-    if status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER:
+    if reply.status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER or fresh_s <= 0:
         return None
     answer = call.dialect.whole(body) if call.streamed else object_of(body)
     if answer is None or not call.dialect.storable(answer):
-        return None
-    lifetime_s = beyond.lifetime_s(ttl_s)
-    if lifetime_s <= 0:
         return None
     stored = dumps(answer) if call.streamed else body
     return Entry(
@@ -49,10 +45,10 @@ def entry_of(
         body=stored,
         has_usage=bool(answer.get("usage")),
         size=len(stored) + _BESIDE,
-        stored_at=now - (beyond.age_s or 0.0),
-        expires_at=now + lifetime_s,
+        stored_at=now - age_s,
+        expires_at=now + fresh_s,
         id=str(answer.get("id", "")),
-        request_id=_request_id(call, headers),
+        request_id=reply.named.get(_REQUEST_IDS.get(call.sdk, b""), b""),
         endpoint=endpoint,
         pop=pop,
         stale_s=stale_s,
@@ -75,11 +71,6 @@ def ttl_s(call: Call, said: Cache) -> float:
     if call.model in said.ttl:
         return said.ttl[call.model]
     return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(call.model, pattern)), said.ttl_s)
-
-
-def namespace_of(said: Controls, cache: Cache) -> str:
-    """Where a call's answer is kept, and looked for."""
-    return said.namespace or cache.namespace
 
 
 def is_shared(namespace: str, cache: Cache) -> bool:
@@ -138,14 +129,6 @@ def usable(entry: Entry, call: Call, now: float, stale_s: float = 0.0) -> bool:
 def headers_of(entry: Entry, call: Call) -> list[tuple[bytes, bytes]]:
     """The headers of a hit that the first answer had too."""
     return [(_REQUEST_IDS[call.sdk], entry.request_id)] if entry.request_id else []
-
-
-def _request_id(call: Call, headers: RawHeaders) -> bytes:
-    wanted = _REQUEST_IDS.get(call.sdk)
-    for name, value in headers:
-        if name.lower() == wanted:
-            return value
-    return b""
 
 
 def render(entry: Entry, call: Call, wall_s: float) -> bytes:
