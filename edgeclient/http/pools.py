@@ -6,6 +6,7 @@ Of either family, by names that neither promises; where one is not there, that p
 from __future__ import annotations
 
 import contextlib
+import functools
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -60,17 +61,23 @@ def _end_dead_paths(transport: Any, pool: Any, options: Sequence[Any], watchdog:
         pool._network_backend = kind(pool._network_backend, watchdog, alone)
 
 
-def proxied(way: Any, url: Any) -> bool | None:
-    """Whether a request to this URL goes through a proxy; None when the client, or transport, is not one that says so."""
+def is_proxied(way: Any, url: Any) -> bool:
+    """True where a proxy stands between: then what the kernel tells is about the way to the proxy.
+
+    A client, or transport, that does not show its proxies is believed to have those of the environment.
+    """
     try:
         mounts = way._mounts
         pool = (way._transport_for_url(url) if mounts else way._transport)._pool
     except AttributeError:
         pool = getattr(way, "_pool", None)
     if pool is None:
-        return None
+        return _behind_proxy(url.host)
     # A pool for a proxy is a class of its own, or a pool that was told of one.
     return getattr(pool, "_proxy", None) is not None or "_proxy_url" in getattr(pool, "__dict__", ())
+
+
+_behind_proxy = functools.cache(sockets.behind_proxy)
 
 
 def give_up(way: Any, native: Any) -> None:

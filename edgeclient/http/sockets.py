@@ -19,6 +19,7 @@ _TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux; None on macOS and Window
 _SEEN = "_edgeclient_seen"
 _BYTES = 168
 _UNACKED, _LAST_ACK, _RTT, _MIN_RTT = 24, 56, 68, 148  # offsets in struct tcp_info, u32; milliseconds, microseconds
+_RTTS = struct.Struct(f"<{_RTT}xI{_MIN_RTT - _RTT - 4}xI")
 _DELIVERY_RATE = 160  # u64; bytes a second
 
 Option = tuple[int, int, int]
@@ -63,10 +64,10 @@ def kernel_rtt(sock: Any) -> tuple[float, float] | None:
 
     `sock` is a socket, or anything with its `getsockopt` (asyncio, uvloop and trio hand out such). Costs 2 microseconds.
     """
-    info = _tcp_info(sock, _MIN_RTT + 4)
+    info = _tcp_info(sock, _RTTS.size)
     if info is None:
         return None
-    smoothed, minimum = struct.unpack_from("<I", info, _RTT)[0], struct.unpack_from("<I", info, _MIN_RTT)[0]
+    smoothed, minimum = _RTTS.unpack_from(info)
     if not smoothed or not minimum or minimum == 0xFFFFFFFF:
         return None
     return smoothed * 1e-6, minimum * 1e-6

@@ -21,8 +21,7 @@ from ..policies import Policies
 from ..pops.prober import RttSource
 from ..pops.warmth import Allowance, Warmth
 from ..values import ORIGIN, Call, Endpoint
-from . import families, sockets
-from .doors import is_proxied
+from . import families, pools, sockets
 
 _SETTLE_S = 1.0  # after the first call: by then the first probes have mostly been answered
 _LOOK_S = 10.0
@@ -144,7 +143,7 @@ class Keeper(ABC):
         if native is None:
             return
         rtt_s = None
-        if self._warmer.reads_kernel and not is_proxied(transport, request.url):
+        if self._warmer.reads_kernel and not pools.is_proxied(transport, request.url):
             rtt_s = sockets.path_rtt(native)
         self._warmer.policies.selector.warmed(endpoint, rtt_s, now)
 
