@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .cache.flights import Flight
 from .cache.upstream import SILENT, Upstream
@@ -21,7 +22,7 @@ from .pops.hedging import Hedging
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Learn, Runtime
-from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
+from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, Route, SentAgain
 
 _BROKEN = {Failure.TERMINATED, Failure.READ_TIMEOUT, Failure.PROTOCOL, Failure.NOT_AN_ANSWER}
 _OUTAGES = frozenset(failure.value for failure in (UNSENT | _BROKEN) - {Failure.NO_KEY})
@@ -39,6 +40,9 @@ class Budget:
     retries: RetryBudget = field(default_factory=RetryBudget)
     hedging: Hedging | None = None  # None: no call is hedged
     goes_on: bool = False  # another model is asked when none of the endpoints answers
+
+
+_attempted = lru_cache(maxsize=1024)(Attempt)  # most calls tell the same
 
 
 @dataclass(slots=True)
@@ -65,7 +69,7 @@ class Trace:
 
     def add(self, endpoint: Endpoint, outcome: str, status: int = 0) -> None:
         self.endpoint = endpoint
-        self.tried.append(Attempt(endpoint.name, outcome, status, self.first_model))
+        self.tried.append(_attempted(endpoint.name, outcome, status, self.first_model))
 
 
 @dataclass(slots=True)
@@ -90,7 +94,9 @@ async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight
     due = selector.due(rt.now())
     if due and rt.probe(due, _learner(selector, first, rt)):
         selector.probing(due, rt.now())
-    if first.landed is None and (selector.looks or selector.recalling) and selector.lost(candidates):
+    if first.landed is not None or len(candidates) < 2:
+        return
+    if (selector.looks or selector.recalling) and selector.lost(candidates):
         await rt.wait(first, _FIRST_S)
 
 
@@ -128,10 +134,11 @@ def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin:
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
-    if origin == "last":
-        faster = selector.origin_is_faster(good, call, now)
-        return [ORIGIN, *good, *rest] if faster else [*good, ORIGIN, *rest]
-    return [*good, *rest]
+    if origin != "last":
+        return [*good, *rest]
+    if good and call.route is Route.INFERENCE and selector.origin_is_faster(good, call, now):
+        return [ORIGIN, *good, *rest]
+    return [*good, ORIGIN, *rest]
 
 
 async def send(

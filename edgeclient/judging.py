@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .cache.tee import ErrorEvent
 from .pops import limits, refusals
-from .values import ORIGIN, Call, Endpoint, Failure, Meaning, Reply, SentAgain
+from .values import FINE, ORIGIN, Call, Endpoint, Failure, Meaning, Reply, SentAgain
 
 OF_THE_MODEL = (Failure.REGION, Failure.MODEL_MISSING, Failure.COLD)  # the endpoint is well, and serves others
 _CODE = re.compile(rb'"code":\s*"?(\d{3})\b')  # OpenRouter's; the codes of others are words
@@ -56,7 +56,8 @@ def judge(call: Call, endpoint: Endpoint, reply: Reply, wall_s: float) -> Meanin
     failure = _failure(call, endpoint, reply)
     if failure is not None:
         return Meaning(failure, limits.retry_after_s(reply, wall_s))
-    return Meaning(None, limits.exhausted_s(reply, wall_s))
+    pause_s = limits.exhausted_s(reply, wall_s)
+    return FINE if pause_s is None else Meaning(None, pause_s)
 
 
 def broken_by(error: BaseException) -> Failure | None:

@@ -22,6 +22,8 @@ class Route(Enum):
     GATEWAY = "gateway"  # a proxy at the edge, the model central
     DIRECT = "direct"  # the client's own origin, as the plain SDK would
 
+    __hash__ = object.__hash__  # Enum's is written in Python
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -209,6 +211,8 @@ class Meaning:
     failure: Failure | None
     pause_s: float | None = None  # how long it holds, where that is known
 
+
+FINE = Meaning(None)
 
 UNSENT = frozenset(
     {

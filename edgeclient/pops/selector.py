@@ -123,7 +123,7 @@ class Selector:
             if track.version != self._version:
                 track.version, track.leads = self._version, False
                 track.leaves_above, track.moves_below = float("inf"), 0.0
-            track.ranked_s = track.rtt.estimate()
+            track.ranked_s = track.rtt.estimate_s
         if len(order.good) > 1:
             first, second = self._track(order.good[0]), self._track(order.good[1])
             first.leads = True
@@ -162,12 +162,10 @@ class Selector:
         return [heaviest, *[e for e in ranked if e is not heaviest]]
 
     def origin_is_faster(self, good: Sequence[Endpoint], call: Call, now: float) -> bool:
-        """True when the first of these has to start the model, and the client's own origin would have answered by then.
+        """True when the first of some PoPs has to start the model, and the client's own origin would have answered by then.
 
         It is known to serve the model when it has answered for it before.
         """
-        if call.route is not Route.INFERENCE or not good:
-            return False
         with self._lock:
             track, origin = self._track(good[0]), self._tracks.get(ORIGIN.name)
             start_s = track.cold.expected_s(call.model, now)
@@ -187,7 +185,7 @@ class Selector:
         track = self._track(endpoint)
         if track.trial_s is not None:
             return min(longest_s, track.trial_s)
-        rtt_s = track.rtt.estimate()
+        rtt_s = track.rtt.estimate_s
         if rtt_s is None:
             return longest_s
         return min(longest_s, max(_PATIENCE_S, 3 * rtt_s + 0.1) * 2.0**track.impatient)
@@ -199,9 +197,9 @@ class Selector:
         """
         with self._lock:
             first, other = self._track(endpoint), self._track(spare)
-            rtt_s, server_s = first.rtt.estimate(), first.server.unusual_s(call.model, call.streamed)
+            rtt_s, server_s = first.rtt.estimate_s, first.server.unusual_s(call.model, call.streamed)
             well = other.health.state(now) is State.READY and now >= other.throttled_until
-            if rtt_s is None or server_s is None or other.rtt.estimate() is None or not well:
+            if rtt_s is None or server_s is None or other.rtt.estimate_s is None or not well:
                 return None
             cold = first.answered_at < now - _WARM_S
             return rtt_s * (_OPENING if cold else 1) + server_s
@@ -211,7 +209,7 @@ class Selector:
         with self._lock:
             track = self._track(outcome.endpoint)
             began = now - outcome.took_s
-            if missed(track, outcome.failure):
+            if track.trial_s is not None and missed(track, outcome.failure):
                 self._version += 1
                 return
             if outcome.rtt_s is not None and outcome.sent_bytes < LONG_UPLOAD:
@@ -248,7 +246,7 @@ class Selector:
             track.health.succeeded(began, now)
             self._version += 1
         costs = track.server.cost_s
-        call, rtt_s = outcome.call, track.rtt.estimate()
+        call, rtt_s = outcome.call, track.rtt.estimate_s
         if call is not None and rtt_s is not None and len(self._tracks) > 1:  # alone it is taken, slow or not
             path_s = rtt_s * (_OPENING if outcome.cold else 1)
             self._took(track, outcome.took_s - path_s - (outcome.processing_s or 0.0), call, began, now)
@@ -290,7 +288,7 @@ class Selector:
     def lost(self, candidates: Sequence[Endpoint]) -> bool:
         """True when nothing is known of any of these, so that their order is a guess."""
         tracks = [self._track(endpoint) for endpoint in candidates]
-        return len(tracks) > 1 and all(track.rtt.estimate() is None and track.prior_s is None for track in tracks)
+        return len(tracks) > 1 and all(track.rtt.estimate_s is None and track.prior_s is None for track in tracks)
 
     def due(self, now: float) -> list[Endpoint]:
         """The endpoints to probe now. They stay due until `probing` says that a probe of them has begun."""
@@ -360,14 +358,14 @@ class Selector:
         """The measured endpoints: name -> the estimate in seconds, and the site that last answered there."""
         with self._lock:
             tracks = ((endpoint.name, self._track(endpoint)) for endpoint in self._endpoints)
-            found = ((name, track.rtt.estimate(), track.pop) for name, track in tracks)
+            found = ((name, track.rtt.estimate_s, track.pop) for name, track in tracks)
             return {name: (rtt_s, pop.code if pop else "") for name, rtt_s, pop in found if rtt_s is not None}
 
     def woke(self) -> None:
         """The machine slept, or is in another network: estimates are priors now, all are due, no connection is warm."""
         with self._lock:
             for track in list(self._tracks.values()):
-                track.prior_s = track.rtt.estimate() or track.prior_s
+                track.prior_s = track.rtt.estimate_s or track.prior_s
                 track.rtt = RttWindow()
                 track.probe_at = track.answered_at = float("-inf")
             self._nothing_due_until = 0.0
@@ -389,7 +387,7 @@ class Selector:
             return (4, track.health.failed_at, configured)
         if now < track.throttled_until:
             return (3, track.cost(now), configured)
-        if track.rtt.estimate() is not None:
+        if track.rtt.estimate_s is not None:
             return (0, track.cost(now), configured)
         if track.prior_s is not None:
             return (1, track.prior_s + track.cost(now), configured)
@@ -420,7 +418,7 @@ class Selector:
                 return [current, *(endpoint for endpoint in order if endpoint is not current)]
         if current is not None and current is not order[0] and self._is_unwell(current, now):
             return order
-        measured = order and self._track(order[0]).rtt.estimate() is not None
+        measured = order and self._track(order[0]).rtt.estimate_s is not None
         if measured and order[0] is not current and not self._on_trial(order[0], now):
             self._current[group] = order[0].name
             if current is not None:
@@ -436,10 +434,10 @@ class Selector:
         """What a move to the other costs because it has no warm connection, as the current one has."""
         warm_since = now - _WARM_S
         here, there = self._track(current), self._track(other)
-        return _COLD * (there.rtt.estimate() or 0.0) if there.answered_at < warm_since <= here.answered_at else 0.0
+        return _COLD * (there.rtt.estimate_s or 0.0) if there.answered_at < warm_since <= here.answered_at else 0.0
 
     def _by_rtt(self) -> list[Endpoint]:
-        return sorted(self._endpoints, key=lambda e: self._track(e).rtt.estimate() or 0.0)
+        return sorted(self._endpoints, key=lambda e: self._track(e).rtt.estimate_s or 0.0)
 
     def _is_due(self, endpoint: Endpoint, place: int, now: float) -> bool:
         track = self._track(endpoint)
