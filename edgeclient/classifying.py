@@ -38,7 +38,7 @@ def classify(request: Request, edge: Policies) -> Call:
     key: str = ""
     parts: tuple[str, ...] = ()
     if edge.store is not None and family is not None and (said.store or said.lookup):
-        family = f"{dialect.name}/{route.value}{family}"
+        family = f"{dialect.name}/{route._value_}{family}"
         if dialect.name == arrays.DIALECT:
             key, parts = _keys(request, dialect, family, body, said, edge, live)
         else:

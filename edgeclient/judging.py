@@ -89,10 +89,8 @@ def _failure(call: Call, endpoint: Endpoint, reply: Reply) -> Failure | None:
 
 def _looks_right(call: Call, reply: Reply) -> bool:
     """False for a captive portal's page, for broken or cut JSON, and for JSON where events were asked for."""
-    kind = reply.header(b"content-type").lower()
-    if call.streamed:
-        return not kind or kind.startswith("text/event-stream")
-    if reply.body is None:
-        return not kind.startswith("text/html")
+    if call.streamed or reply.body is None:
+        kind = reply.header(b"content-type").lower()
+        return (not kind or kind.startswith("text/event-stream")) if call.streamed else not kind.startswith("text/html")
     body = reply.body.strip()
     return body[:1] == b"{" and body[-1:] == b"}"

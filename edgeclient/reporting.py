@@ -29,7 +29,7 @@ def notes_of(
     if sent and (call.stands_in or call.first_model):
         leg = "first" if call.stands_in else "second"
     return Notes(
-        route=call.route.value,
+        route=call.route._value_,
         endpoint=trace.endpoint.name if sent else "",
         pop=trace.pop,
         attempts=sent,

@@ -22,7 +22,7 @@ class Route(Enum):
     GATEWAY = "gateway"  # a proxy at the edge, the model central
     DIRECT = "direct"  # the client's own origin, as the plain SDK would
 
-    __hash__ = object.__hash__  # Enum's is written in Python
+    __hash__ = object.__hash__  # Enum's is written in Python, as is `value`: each call reads `_value_`
 
 
 @dataclass(frozen=True, slots=True)
