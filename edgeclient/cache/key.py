@@ -49,11 +49,11 @@ _encoder: Any = json.encoder  # its types do not name these parts of it
 _quoted: Callable[[str], str] = _encoder.encode_basestring_ascii
 
 
-def _encoding() -> Callable[[object, int], Iterable[str]]:
+def _encoding() -> Any:
     """Spells JSON in pieces: what `JSONEncoder.encode` makes anew for each call, where this Python has it."""
     if _encoder.c_make_encoder is None:
         return json.JSONEncoder(sort_keys=True, separators=(",", ":")).iterencode
-    return _encoder.c_make_encoder(None, None, _quoted, None, ":", ",", True, False, True)  # type: ignore[no-any-return]
+    return _encoder.c_make_encoder(None, None, _quoted, None, ":", ",", True, False, True)
 
 
 _encode = _encoding()
