@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cache import controls
 from .cache.key import LARGE, SHARED, credential_digest, exact_key
-from .cache.policy import as_set, is_sampled, is_shared, namespace_of, object_of
+from .cache.policy import as_set, is_sampled, is_shared, object_of
 from .dialects import arrays, aside_of, dialect_of
 from .dialects.prompts import PROMPTS
 from .dialects.texts import SCHEMAS
@@ -43,21 +43,16 @@ def classify(request: Request, edge: Policies) -> Call:
     parts: tuple[str, ...] = ()
     reason = ""
     if edge.store is not None and family is not None and (said.store or said.lookup):
+        family = f"{dialect.name}/{route._value_}{family}"
         if edge.settings.cache.temperature != "always" and is_sampled(dialect, body):
             reason = "temperature"
+        elif dialect.name == arrays.DIALECT:
+            key, parts = _keys(request, dialect, family, body, said, edge, live)
         else:
-            key, parts = _keys(request, dialect, f"{route.value}{family}", body, said, edge, live)
+            key = _key(request, family, body, said, edge, len(request.body))
     question = None
     if edge.semantic is not None and key and family is not None and said.lookup and not said.named:
-        question = _question(
-            request,
-            f"{dialect.name}/{route.value}{family}",
-            dialect,
-            body,
-            said,
-            edge,
-            serving or edge.semantic.serving,
-        )
+        question = _question(request, family, dialect, body, said, edge, serving or edge.semantic.serving)
     return Call(
         sdk=sdk,
         method=request.method,
@@ -110,15 +105,16 @@ def _passed_on(request: Request, body: Json | None, asked_model: str, edge: Poli
 
 
 def _keys(
-    request: Request, dialect: Dialect, way: str, body: Json, said: Controls, edge: Policies, live: bool
+    request: Request, dialect: Dialect, family: str, body: Json, said: Controls, edge: Policies, live: bool
 ) -> tuple[str, tuple[str, ...]]:
-    """The key of a call and, where it asks several things at once, those of each; a list of one asks what that one does."""
-    family, several = f"{dialect.name}/{way}", arrays.inputs(dialect, body)
+    """The key of a call and, where it asks several things at once, those of each; a list of one asks what that one does.
+
+    A part has the key that it has alone, so that all are spelled in one way (that of large bodies), whatever their size.
+    """
+    several = arrays.inputs(dialect, body)
     if len(several) == 1:
         body = arrays.asking(body, several[0])
-    # A part has the key that it has alone, so that all of an array's API are spelled in one way, whatever their size.
-    size = LARGE if dialect.name == arrays.DIALECT else len(request.body)
-    key = _key(request, family, body, said, edge, size)
+    key = _key(request, family, body, said, edge)
     if not key or len(several) < 2 or live or said.named:
         return key, ()
     return key, tuple([_key(request, family, arrays.asking(body, one), said, edge) for one in several])
@@ -130,7 +126,7 @@ def _key(request: Request, family: str, body: Json, said: Controls, edge: Polici
     if not digest:
         return ""
     cache = edge.settings.cache
-    namespace = namespace_of(said, cache)
+    namespace = said.namespace or cache.namespace
     if cache.shared and is_shared(namespace, cache):
         digest = SHARED
     return exact_key(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .attempts import Trace
-from .cache import pace, policy, upstream
+from .cache import pace, policy
 from .cache.pace import Paced, TimedTee
 from .cache.tee import AwaitedTee, Tee
 from .dialects import arrays
@@ -22,7 +22,7 @@ from .policies import Policies
 from .reporting import notes_of
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import ORIGIN, Call, Endpoint, Entry, Json, Outcome, Question, Reply
+from .values import ORIGIN, Call, Entry, Json, Outcome, Question, Reply
 
 if TYPE_CHECKING:
     from .cache.semantic import Lookup
@@ -240,41 +240,48 @@ def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
 
 
 async def keep(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str,
-    lookup: Lookup | None = None,
-) -> bool:  # fmt: skip
-    """Store a complete answer if it may be stored. A store that fails costs nothing but the entry."""
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None = None
+) -> float | None:
+    """Store a complete answer if it may be stored: for how many seconds it is fresh then, None when it is not stored.
+
+    A store that fails costs nothing but the entry.
+    """
     if edge.store is None or not call.key or not call.controls.store:
-        return False
+        return None
     try:
-        entry = _entry(call, edge, reply, body, endpoint, pop, rt.wall())
-        stored = entry is not None and await rt.save(edge.store, entry)
-        if stored and lookup is not None and entry is not None:
+        fresh_s = _fresh_s(call, edge, trace)
+        entry = _entry(call, edge, reply, body, trace, fresh_s, rt.wall())
+        if entry is None or not await rt.save(edge.store, entry):
+            return None
+        if lookup is not None:
             _teach(lookup, call, entry, edge)
-        return stored
+        return fresh_s
     except Exception as error:
         edge.telemetry.mishap("cache save", error)
-        return False
+        return None
 
 
-async def keep_parts(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str
-) -> bool:
+async def keep_parts(call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace) -> float | None:
     """The same for the answer of each part; none is stored where the answer does not have exactly these, in their order."""
     if edge.store is None or call.dialect is None or not call.controls.store or reply.status != 200:
-        return False
+        return None
     try:
         asked, answer = arrays.inputs(call.dialect, call.body), policy.object_of(body)
         parts = arrays.apart(answer, asked) if answer is not None else None
-        stored = parts is not None
+        stored, fresh_s = parts is not None, _fresh_s(call, edge, trace)
         for key, one, part in zip(call.parts, asked, parts or (), strict=parts is not None):
             own = replace(call, key=key, body=arrays.asking(call.body, one), parts=())
-            entry = _entry(own, edge, reply, policy.dumps(part), endpoint, pop, rt.wall())
+            entry = _entry(own, edge, reply, policy.dumps(part), trace, fresh_s, rt.wall())
             stored = entry is not None and await rt.save(edge.store, entry) and stored
-        return stored
+        return fresh_s if stored else None
     except Exception as error:
         edge.telemetry.mishap("cache save", error)
-        return False
+        return None
+
+
+def _fresh_s(call: Call, edge: Policies, trace: Trace) -> float:
+    """For how long the answer is fresh here; 0 or less: it is not to be kept."""
+    return trace.beyond.lifetime_s(policy.ttl_s(call, edge.settings.cache))
 
 
 def _entry(
@@ -282,24 +289,23 @@ def _entry(
     edge: Policies,
     reply: Reply,
     body: bytes,
-    endpoint: Endpoint,
-    pop: str,
+    trace: Trace,
+    fresh_s: float,
     now: float,
     times: pace.Times = (),
 ) -> Entry | None:
     said = edge.settings.cache
     return policy.entry_of(
         call,
-        reply.status,
-        reply.headers,
+        reply,
         body,
         now=now,
-        ttl_s=policy.ttl_s(call, said),
+        fresh_s=fresh_s,
+        age_s=trace.beyond.age_s or 0.0,
         stale_s=policy.kept_stale_s(call.controls, said),
-        endpoint=endpoint.name,
-        pop=pop,
-        namespace=policy.namespace_of(call.controls, said),
-        beyond=upstream.of(reply),
+        endpoint=trace.endpoint.name,
+        pop=trace.pop,
+        namespace=call.controls.namespace or said.namespace,
         times=times,
     )
 
@@ -331,10 +337,9 @@ def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
         edge.telemetry.count("comparisons left out")
 
 
-def tee_of(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoint, pop: str, lookup: Lookup | None = None
-) -> Tee:
+def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, trace: Trace, lookup: Lookup | None = None) -> Tee:
     """Watches a body that goes out live: stores it when it is complete, reports the PoP when it breaks."""
+    endpoint = trace.endpoint
     keeps = edge.store is not None and bool(call.key) and call.controls.store and reply.status == 200
     assert call.dialect is not None
     head_at = rt.now()
@@ -347,7 +352,7 @@ def tee_of(
                 now = rt.now()
                 edge.selector.record(Outcome(endpoint, failure, reply.status, took_s=now - head_at), now)
         times: pace.Times = tee.times if isinstance(tee, TimedTee) else ()
-        stored = body is not None and keeps and _keep_stream(call, edge, rt, reply, body, endpoint, pop, lookup, times)
+        stored = body is not None and keeps and _keep_stream(call, edge, rt, reply, body, trace, lookup, times)
         if not stored and edge.stream_leases:
             let_go(call, edge)
 
@@ -364,14 +369,14 @@ def tee_of(
 
 
 def _keep_stream(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str,
-    lookup: Lookup | None, times: pace.Times,
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None,
+    times: pace.Times,
 ) -> bool:  # fmt: skip
     """`keep` for a body that has gone by: nothing waits here, not even in shape."""
     try:
         if times:
             times = pace.decoded(times, body, reply.header(b"content-encoding").strip().lower())
-        entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall(), times)
+        entry = _entry(call, edge, reply, reply.decode(body), trace, _fresh_s(call, edge, trace), rt.wall(), times)
         if entry is None or edge.store is None or not edge.store.save(entry, rt.wall()):
             return False
         edge.telemetry.count("stored")

@@ -24,6 +24,8 @@ class Route(Enum):
     GATEWAY = "gateway"  # a proxy at the edge, the model central
     DIRECT = "direct"  # the client's own origin, as the plain SDK would
 
+    __hash__ = object.__hash__  # Enum's is written in Python, as is `value`: each call reads `_value_`
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -223,6 +225,8 @@ class Meaning:
     pause_s: float | None = None  # how long it holds, where that is known
 
 
+FINE = Meaning(None)
+
 UNSENT = frozenset(
     {
         Failure.REFUSED,
@@ -357,14 +361,10 @@ class Reply:
     paced: object | None = None  # in place of a body: what comes out of the cache at the pace of the first time
     shared: object | None = None  # a stream that other callers may read along, or how far this caller reads one along
     notes: Notes | None = None
-    _named: dict[bytes, bytes] | None = None
+    named: dict[bytes, bytes] = field(init=False)  # the first value of each header, by its name in lower case
 
-    @property
-    def named(self) -> dict[bytes, bytes]:
-        """The first value of each header, by its name in lower case."""
-        if self._named is None:
-            self._named = {key.lower(): said for key, said in reversed(self.headers)}
-        return self._named
+    def __post_init__(self) -> None:
+        self.named = {key.lower(): said for key, said in reversed(self.headers)}
 
     def header(self, name: bytes) -> str:
         """The first value of a header, or "". `name` is lower case."""

@@ -47,7 +47,20 @@ PREFIXES_LEFT_OUT = ("x-stainless-", "edge-")  # the SDK's own telemetry; words 
 
 _encoder: Any = json.encoder  # its types do not name these parts of it
 _quoted: Callable[[str], str] = _encoder.encode_basestring_ascii
-_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode
+
+
+def _encoding() -> Any:
+    """Spells JSON in pieces: what `JSONEncoder.encode` makes anew for each call, where this Python has it."""
+    if _encoder.c_make_encoder is None:
+        return json.JSONEncoder(sort_keys=True, separators=(",", ":")).iterencode
+    return _encoder.c_make_encoder(None, None, _quoted, None, ":", ",", True, False, True)
+
+
+_encode = _encoding()
+
+
+def _canonical(said: object) -> str:
+    return "".join(_encode(said, 0))
 
 
 @lru_cache(maxsize=1024)

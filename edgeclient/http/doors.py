@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Protocol
 
 from ..pops.prober import Prober, RttSource
@@ -63,19 +62,10 @@ class Door:
         source = self.rtt_source
         if source == "http":
             return request, None
-        proxied = is_proxied(self.way, request.url)
+        proxied = pools.is_proxied(self.way, request.url)
         if source != "connect" and not proxied and sockets.kernel_tells():
             return request, sockets.path_rtt
         if source == "kernel":
             return request, None
         request, made = families.watched(request, watching, proxied=proxied)
         return request, made.read
-
-
-def is_proxied(way: Any, url: Any) -> bool:
-    """True where a proxy stands between: then what the kernel tells is about the way to the proxy."""
-    said = pools.proxied(way, url)
-    return _behind_proxy(url.host) if said is None else said
-
-
-_behind_proxy = cache(sockets.behind_proxy)

@@ -104,10 +104,10 @@ def read_request(
         body = native.content
     except Exception:  # the family's RequestNotRead: an upload that streams, or a body given as an iterator
         body = b""
-    raw = native.headers.raw
+    lines = _lines(native.headers) or native.headers.raw
     headers, signed = [], False
-    for n, name in _meant(tuple([line[0] for line in raw])):
-        value = raw[n][1].decode("latin-1")
+    for n, name in _meant(tuple([line[0] for line in lines])):
+        value = lines[n][-1].decode("latin-1")
         signed = signed or (name == "authorization" and value.startswith("AWS4-"))
         if not (hidden and name in credentials.CALLERS):
             headers.append((name, value))
@@ -159,11 +159,10 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
 
     A copy costs an eighth of a new request and keeps its extensions (timeouts, trace).
     """
-    family, product = family_of(native), endpoint.product
+    kind: Any = type(native)
+    product, aimed = endpoint.product, _copied(native)
     path = call.path if product is None else product.path(call)
-    url, host = _url(family, endpoint.base(call.sdk) + path, native.url.query)
-    aimed = _copied(native)
-    aimed.url = url
+    aimed.url, host = _url(kind, endpoint.base(call.sdk) + path, native.url.query)
     aimed.headers = native.headers.copy()
     credentials.replace(aimed.headers, endpoint.key, product.key_header(call.sdk) if product is not None else "")
     lines = _lines(aimed.headers)
@@ -220,9 +219,9 @@ def _copied(native: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _url(family: Any, address: str, query: bytes) -> tuple[Any, bytes]:
+def _url(kind: Any, address: str, query: bytes) -> tuple[Any, bytes]:
     """The URL at an endpoint, without what may be secret in the query, and its `Host`."""
-    url, kept = family.URL(address), credentials.harmless_query(query)
+    url, kept = sys.modules[_family_name(kind)].URL(address), credentials.harmless_query(query)
     return url.copy_with(query=kept) if kept else url, url.netloc
 
 

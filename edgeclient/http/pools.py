@@ -6,6 +6,7 @@ Of either family, by names that neither promises; where one is not there, that p
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import weakref
 from collections.abc import Sequence
@@ -81,17 +82,23 @@ def _read_timeout(pool: Any) -> type[Exception] | None:
     )
 
 
-def proxied(way: Any, url: Any) -> bool | None:
-    """Whether a request to this URL goes through a proxy; None when the client, or transport, is not one that says so."""
+def is_proxied(way: Any, url: Any) -> bool:
+    """True where a proxy stands between: then what the kernel tells is about the way to the proxy.
+
+    A client, or transport, that does not show its proxies is believed to have those of the environment.
+    """
     try:
         mounts = way._mounts
         pool = (way._transport_for_url(url) if mounts else way._transport)._pool
     except AttributeError:
         pool = getattr(way, "_pool", None)
     if pool is None:
-        return None
+        return _behind_proxy(url.host)
     # A pool for a proxy is a class of its own, or a pool that was told of one.
     return getattr(pool, "_proxy", None) is not None or "_proxy_url" in getattr(pool, "__dict__", ())
+
+
+_behind_proxy = functools.cache(sockets.behind_proxy)
 
 
 def give_up(way: Any, native: Any) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..dialects import texts
 from ..judging import judge
 from ..noting import Attempt, Notes, Used
 from ..policies import Policies
@@ -106,7 +105,7 @@ class Waker:
             answer = json.loads(body or b"")
         except ValueError:
             answer = {}
-        read = texts.TOKENS.get(call.dialect.name) if call.dialect is not None else None
+        read = usage.TOKENS.get(call.dialect.name) if call.dialect is not None else None
         tokens = (read(answer) if read is not None and isinstance(answer, dict) else None) or _GUESSED
         return Used(call.model, *tokens, cost=self._policies.models.cost_of(call.model, *tokens))
 

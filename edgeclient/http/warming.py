@@ -23,8 +23,7 @@ from ..pops.keeping import Keeping, Pair
 from ..pops.prober import RttSource
 from ..pops.warmth import Allowance, Warmth
 from ..values import ORIGIN, Call, Endpoint
-from . import families, sockets
-from .doors import is_proxied
+from . import families, pools, sockets
 from .waking import Sample, Waker
 
 if TYPE_CHECKING:
@@ -174,7 +173,7 @@ class Keeper(ABC):
         if native is None:
             return
         rtt_s = None
-        if self._warmer.reads_kernel and not is_proxied(transport, request.url):
+        if self._warmer.reads_kernel and not pools.is_proxied(transport, request.url):
             rtt_s = sockets.path_rtt(native)
         self._warmer.policies.selector.warmed(endpoint, rtt_s, now)
 

@@ -26,7 +26,7 @@ class Learning:
     def take(self, outcome: Outcome, now: float) -> None:
         """Learn from one attempt."""
         track = self._tracks.of(outcome.endpoint)
-        if missed(track, outcome.failure):
+        if track.trial_s is not None and missed(track, outcome.failure):
             self._tracks.version += 1
             return
         if outcome.rtt_s is not None and outcome.sent_bytes < LONG_UPLOAD:
@@ -66,7 +66,7 @@ class Learning:
             track.health.succeeded(now - outcome.took_s, now)
             self._tracks.version += 1
         costs = track.server.cost_s
-        call, rtt_s = outcome.call, track.rtt.estimate()
+        call, rtt_s = outcome.call, track.rtt.estimate_s
         chooses = len(self._tracks) > 1 or self._tracks.keeps_models  # alone it is taken, slow or not
         if call is not None and rtt_s is not None and chooses:
             path_s = rtt_s * (OPENING if outcome.cold else 1)

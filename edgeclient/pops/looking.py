@@ -26,7 +26,7 @@ class Looking:
         """The endpoints to probe now. They stay due until `probing` says that a probe of them has begun."""
         if not self._tracks.looks or now < self._nothing_due_until:
             return []
-        by_rtt = sorted(self._endpoints, key=lambda e: self._tracks.of(e).rtt.estimate() or 0.0)
+        by_rtt = sorted(self._endpoints, key=lambda e: self._tracks.of(e).rtt.estimate_s or 0.0)
         due = [e for n, e in enumerate(by_rtt) if self._is_due(e, n, now)]
         if not due:
             self._nothing_due_until = now + LOOK_AGAIN_S

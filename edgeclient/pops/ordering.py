@@ -93,7 +93,7 @@ class Ordering:
             if track.version != version:
                 track.version, track.leads = version, False
                 track.leaves_above, track.moves_below = float("inf"), 0.0
-            track.ranked_s = track.rtt.estimate()
+            track.ranked_s = track.rtt.estimate_s
         if len(order.good) > 1:
             first, second = self._tracks.of(order.good[0]), self._tracks.of(order.good[1])
             first.leads = True
@@ -128,7 +128,7 @@ class Ordering:
             return (4, track.health.failed_at, configured)
         if now < track.throttled_until:
             return (3, track.cost(now), configured)
-        if track.rtt.estimate() is not None:
+        if track.rtt.estimate_s is not None:
             return (0, track.cost(now), configured)
         if track.prior_s is not None:
             return (1, track.prior_s + track.cost(now), configured)
@@ -156,7 +156,7 @@ class Ordering:
                 return [current, *(endpoint for endpoint in order if endpoint is not current)]
         if current is not None and current is not order[0] and self._is_unwell(current, now):
             return order
-        measured = order and self._tracks.of(order[0]).rtt.estimate() is not None
+        measured = order and self._tracks.of(order[0]).rtt.estimate_s is not None
         if measured and order[0] is not current and not self.on_trial(order[0], now):
             self._current[group] = order[0].name
             if current is not None:
@@ -171,7 +171,7 @@ class Ordering:
     def _opening(self, current: Endpoint, other: Endpoint, now: float) -> float:
         """What a move to the other costs because it has no warm connection, as the current one has."""
         here, there = self._tracks.of(current), self._tracks.of(other)
-        return _COLD * (there.rtt.estimate() or 0.0) if is_cold(there, now) and not is_cold(here, now) else 0.0
+        return _COLD * (there.rtt.estimate_s or 0.0) if is_cold(there, now) and not is_cold(here, now) else 0.0
 
 
 def is_cold(track: Track, now: float) -> bool:

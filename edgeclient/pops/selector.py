@@ -10,7 +10,7 @@ import random
 import threading
 from collections.abc import Mapping, Sequence
 
-from ..values import ORIGIN, Call, Endpoint, Outcome, Route
+from ..values import ORIGIN, Call, Endpoint, Outcome
 from .affinity import worth_s
 from .cold import Sleeper
 from .exploring import explored
@@ -88,12 +88,10 @@ class Selector:
         return found
 
     def origin_is_faster(self, good: Sequence[Endpoint], call: Call, now: float) -> bool:
-        """True when the first of these has to start the model, and the client's own origin would have answered by then.
+        """True when the first of some PoPs has to start the model, and the client's own origin would have answered by then.
 
         It is known to serve the model when it has answered for it before.
         """
-        if call.route is not Route.INFERENCE or not good:
-            return False
         with self._lock:
             track, origin = self._tracks.of(good[0]), self._tracks.get(ORIGIN.name)
             start_s = track.cold.expected_s(call.model, now)
@@ -113,7 +111,7 @@ class Selector:
         track = self._tracks.of(endpoint)
         if track.trial_s is not None:
             return min(longest_s, track.trial_s)
-        rtt_s = track.rtt.estimate()
+        rtt_s = track.rtt.estimate_s
         if rtt_s is None:
             return longest_s
         return min(longest_s, max(_PATIENCE_S, 3 * rtt_s + 0.1) * 2.0**track.impatient)
@@ -125,9 +123,9 @@ class Selector:
         """
         with self._lock:
             first, other = self._tracks.of(endpoint), self._tracks.of(spare)
-            rtt_s, server_s = first.rtt.estimate(), first.server.unusual_s(call.model, call.streamed)
+            rtt_s, server_s = first.rtt.estimate_s, first.server.unusual_s(call.model, call.streamed)
             well = other.health.state(now) is State.READY and now >= other.throttled_until
-            if rtt_s is None or server_s is None or other.rtt.estimate() is None or not well:
+            if rtt_s is None or server_s is None or other.rtt.estimate_s is None or not well:
                 return None
             return rtt_s * (OPENING if is_cold(first, now) else 1) + server_s
 
@@ -159,7 +157,7 @@ class Selector:
     def lost(self, candidates: Sequence[Endpoint]) -> bool:
         """True when nothing is known of any of these, so that their order is a guess."""
         tracks = [self._tracks.of(endpoint) for endpoint in candidates]
-        return len(tracks) > 1 and all(track.rtt.estimate() is None and track.prior_s is None for track in tracks)
+        return len(tracks) > 1 and all(track.rtt.estimate_s is None and track.prior_s is None for track in tracks)
 
     def due(self, now: float) -> list[Endpoint]:
         """The endpoints to probe now. They stay due until `probing` says that a probe of them has begun."""
@@ -220,14 +218,14 @@ class Selector:
         """The measured endpoints: name -> the estimate in seconds, and the site that last answered there."""
         with self._lock:
             tracks = ((endpoint.name, self._tracks.of(endpoint)) for endpoint in self._endpoints)
-            found = ((name, track.rtt.estimate(), track.pop) for name, track in tracks)
+            found = ((name, track.rtt.estimate_s, track.pop) for name, track in tracks)
             return {name: (rtt_s, pop.code if pop else "") for name, rtt_s, pop in found if rtt_s is not None}
 
     def woke(self) -> None:
         """The machine slept, or is in another network: estimates are priors now, all are due, no connection is warm."""
         with self._lock:
             for track in list(self._tracks.values()):
-                track.prior_s = track.rtt.estimate() or track.prior_s
+                track.prior_s = track.rtt.estimate_s or track.prior_s
                 track.rtt = RttWindow()
                 track.answered_at = float("-inf")
             self._looking.all_due()

@@ -36,16 +36,12 @@ STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 class Key:
     """Whose credential goes to an endpoint. Never shows a secret: not in `repr`, not in errors."""
 
-    __slots__ = ("_say", "said")
+    __slots__ = ("_say", "passes_through", "said")
 
     def __init__(self, said: str, say: Callable[[], str] | None = None) -> None:
         self.said = said  # "passthrough" | "none" | "env:NAME" | "callable"
+        self.passes_through = said == "passthrough"  # the caller's own credential goes to this endpoint
         self._say = say
-
-    @property
-    def passes_through(self) -> bool:
-        """True when the caller's own credential goes to this endpoint."""
-        return self.said == "passthrough"
 
     def read(self) -> str:
         """The secret, now; "" when none is sent."""

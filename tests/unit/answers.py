@@ -9,7 +9,7 @@ from typing import Any
 
 from edgeclient.cache import policy
 from edgeclient.dialects import aside_of, dialect_of
-from edgeclient.values import Call, Dialect
+from edgeclient.values import Call, Dialect, Reply
 
 PATHS = {
     "openai_chat": "/chat/completions",
@@ -118,7 +118,8 @@ def replayed(name: str, texts: Sequence[str], **body: Any) -> bytes:
     """What a hit of that answer sends to a call with `body`."""
     asked = {member: value for member, value in body.items() if member != "stream"}
     stored = policy.entry_of(
-        call(name, asked), 200, [], json.dumps(storable(name, texts)).encode(), now=0.0, ttl_s=1.0, endpoint="", pop=""
-    )
+        call(name, asked), Reply(200, []), json.dumps(storable(name, texts)).encode(), now=0.0, fresh_s=1.0, endpoint="",
+        pop="",
+    )  # fmt: skip
     assert stored is not None
     return policy.render(stored, call(name, body), 1_700_000_000.5)
