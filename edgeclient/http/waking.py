@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..dialects import usage
 from ..judging import judge
 from ..noting import Attempt, Notes, Used
 from ..policies import Policies

@@ -15,7 +15,7 @@ from edgeclient.cache import pace, policy
 from edgeclient.cache.pace import IN_ALL_S, LONGEST_S, Paced, TimedTee
 from edgeclient.dialects import sse
 from edgeclient.runtime.protocol import run_sync
-from edgeclient.values import Entry, Piece
+from edgeclient.values import Entry, Piece, Reply
 
 from .answers import call, dialect, storable
 
@@ -63,7 +63,7 @@ def told(name: str, said: list[str], pieces: list[Piece], *, cut: int = 0) -> En
             tee.feed(part[start : start + (cut or len(part))])
     tee.end(complete=True)
     assert done[0] is not None
-    entry = policy.entry_of(asked, 200, [], done[0], now=0.0, ttl_s=1.0, endpoint="", pop="", times=tee.times)
+    entry = policy.entry_of(asked, Reply(200, []), done[0], now=0.0, fresh_s=1.0, endpoint="", pop="", times=tee.times)
     assert entry is not None
     return entry
 
@@ -196,5 +196,5 @@ def test_who_leaves_while_it_waits_gets_nothing_either() -> None:
 def test_plain_answers_and_those_of_one_event_have_no_pace_but_their_end() -> None:
     asked = call("openai_chat", {})
     body = json.dumps(storable("openai_chat", ["one"])).encode()
-    entry = policy.entry_of(asked, 200, [], body, now=0.0, ttl_s=1.0, endpoint="", pop="")
+    entry = policy.entry_of(asked, Reply(200, []), body, now=0.0, fresh_s=1.0, endpoint="", pop="")
     assert entry is not None and entry.pace == b"" and policy.paced(entry, call("openai_chat", BODY), 1.0) == []
