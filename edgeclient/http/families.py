@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
 from ..values import UNSAID, Call, Endpoint, Failure, Product, Reply, Request
-from . import bodies, credentials, led, sockets, telling
+from . import bodies, credentials, following, led, sockets, telling
 
 T = TypeVar("T")
 
@@ -362,7 +362,7 @@ def _followed(reply: Reply, reader: object, request: Any, is_async: bool) -> Any
     """A response like the leader's, whose body is read along."""
     family, notes = family_of(request), reply.notes
     headers = [*reply.headers, *(said.headers(notes) if notes is not None else [])]
-    stream = led.following(family, is_async)(reader, request)
+    stream = following.following(family, is_async)(reader, request)
     native = family.Response(
         reply.status, headers=headers, request=request, extensions={"edgeclient": notes}, stream=stream
     )
