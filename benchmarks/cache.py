@@ -38,7 +38,7 @@ from edgeclient.cache import policy
 from edgeclient.cache.key import exact_key
 from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.dialects import dialect_of
-from edgeclient.values import Call, Entry
+from edgeclient.values import Call, Entry, Reply
 
 CHUNKS = 100
 WORDS = [f"word{n} " for n in range(CHUNKS)]
@@ -246,7 +246,7 @@ def entry(n: int, words: int = 100) -> Entry:
     answer["choices"][0]["message"]["content"] = f"{n:06d} " * words
     call = Call("openai", "POST", "", "/chat/completions", dialect=FOUND[1], body={"model": "gpt-4o"}, key=f"{n:032x}")
     made = policy.entry_of(
-        call, 200, [(b"x-request-id", b"req_%028d" % n)], json.dumps(answer).encode(), now=1e9, ttl_s=3600.0,
+        call, Reply(200, [(b"x-request-id", b"req_%028d" % n)]), json.dumps(answer).encode(), now=1e9, fresh_s=3600.0,
         endpoint="fra", pop="FRA",
     )  # fmt: skip
     assert made is not None

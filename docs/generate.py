@@ -78,6 +78,11 @@ will do.
 {_prose(settings.Hedge)}
 
 {_fields_table(settings.Hedge)}
+## `KeepWarm`
+
+{_prose(settings.KeepWarm)} How to use it: [Set up PoPs](../how-to/pops.md#keep-models-from-being-put-away).
+
+{_fields_table(settings.KeepWarm)}
 ## `Cascade`
 
 {_prose(settings.Cascade)} How to use it: [Ask a small model first](../how-to/cascade.md).
@@ -183,7 +188,8 @@ own), a product gets [its own words](systems.md) for them, and a client's own `b
 A header that comes twice is one list with commas. One that is not understood is ignored, and counted in
 `edge.status().mishaps`. [How to use them](../how-to/cache.md#say-it-for-one-call).
 
-Unknown directives are ignored. `min-fresh` and `max-stale` are not understood in this release.
+Other directives, and times that are no whole number of seconds, are ignored and counted likewise. `min-fresh` and
+`max-stale` are not understood in this release.
 
 `Edge-Route: inference | gateway | direct` sends one call another way than the settings and the catalogue would. Headers
 whose name begins with `edge-` are edgeclient's: they are taken out before sending.

@@ -11,8 +11,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .cache.flights import Flight
+from .cache.upstream import SILENT, Upstream
 from .judging import OF_THE_MODEL, judge, may_be_larger, may_resend
 from .noting import OUTRUN, Attempt, Used
 from .pops import limits
@@ -20,7 +22,7 @@ from .pops.hedging import Hedging
 from .pops.retry_budget import RetryBudget
 from .pops.selector import Selector
 from .runtime.protocol import AttemptFailed, Learn, Runtime
-from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, SentAgain
+from .values import ORIGIN, UNSENT, Call, Endpoint, Failure, Outcome, Reply, Route, SentAgain
 
 _BROKEN = {Failure.TERMINATED, Failure.READ_TIMEOUT, Failure.PROTOCOL, Failure.NOT_AN_ANSWER}
 _OUTAGES = frozenset(failure.value for failure in (UNSENT | _BROKEN) - {Failure.NO_KEY})
@@ -40,15 +42,20 @@ class Budget:
     goes_on: bool = False  # another model is asked when none of the endpoints answers
 
 
+_attempted = lru_cache(maxsize=1024)(Attempt)  # most calls tell the same
+
+
 @dataclass(slots=True)
 class Trace:
-    """What the attempts of one call did; the notes are made from it."""
+    """What the attempts of one call did, and whom its answer passed; the notes are made from it."""
 
     tried: list[Attempt] = field(default_factory=list)
     endpoint: Endpoint = ORIGIN
     given_up: bool = False  # all have ended, and none gave an answer
     first_model: str = ""  # the small model, while a cascade asks it
     used: list[Used] = field(default_factory=list)  # by the models of a cascade
+    pop: str = ""  # the site that answered, by its code
+    beyond: Upstream = SILENT  # what the caches on the way say
 
     @property
     def shows_outage(self) -> bool:
@@ -62,7 +69,7 @@ class Trace:
 
     def add(self, endpoint: Endpoint, outcome: str, status: int = 0) -> None:
         self.endpoint = endpoint
-        self.tried.append(Attempt(endpoint.name, outcome, status, self.first_model))
+        self.tried.append(_attempted(endpoint.name, outcome, status, self.first_model))
 
 
 @dataclass(slots=True)
@@ -87,7 +94,9 @@ async def look(candidates: Sequence[Endpoint], selector: Selector, first: Flight
     due = selector.due(rt.now())
     if due and rt.probe(due, _learner(selector, first, rt)):
         selector.probing(due, rt.now())
-    if first.landed is None and (selector.looks or selector.recalling) and selector.lost(candidates):
+    if first.landed is not None or len(candidates) < 2:
+        return
+    if (selector.looks or selector.recalling) and selector.lost(candidates):
         await rt.wait(first, _FIRST_S)
 
 
@@ -125,10 +134,11 @@ def plan(call: Call, candidates: Sequence[Endpoint], selector: Selector, origin:
     if not candidates:
         return [] if origin == "never" else [ORIGIN]
     good, rest = selector.plan(candidates, now, again=call.retry > 0, call=call)
-    if origin == "last":
-        faster = selector.origin_is_faster(good, call, now)
-        return [ORIGIN, *good, *rest] if faster else [*good, ORIGIN, *rest]
-    return [*good, *rest]
+    if origin != "last":
+        return [*good, *rest]
+    if good and call.route is Route.INFERENCE and selector.origin_is_faster(good, call, now):
+        return [ORIGIN, *good, *rest]
+    return [*good, ORIGIN, *rest]
 
 
 async def send(

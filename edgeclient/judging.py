@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .cache.tee import ErrorEvent
 from .pops import limits, refusals
-from .values import ORIGIN, Call, Endpoint, Failure, Meaning, Reply, SentAgain
+from .values import FINE, ORIGIN, Call, Endpoint, Failure, Meaning, Reply, SentAgain
 
 OF_THE_MODEL = (Failure.REGION, Failure.MODEL_MISSING, Failure.COLD)  # the endpoint is well, and serves others
 _CODE = re.compile(rb'"code":\s*"?(\d{3})\b')  # OpenRouter's; the codes of others are words
@@ -56,7 +56,8 @@ def judge(call: Call, endpoint: Endpoint, reply: Reply, wall_s: float) -> Meanin
     failure = _failure(call, endpoint, reply)
     if failure is not None:
         return Meaning(failure, limits.retry_after_s(reply, wall_s))
-    return Meaning(None, limits.exhausted_s(reply, wall_s))
+    pause_s = limits.exhausted_s(reply, wall_s)
+    return FINE if pause_s is None else Meaning(None, pause_s)
 
 
 def broken_by(error: BaseException) -> Failure | None:
@@ -88,10 +89,8 @@ def _failure(call: Call, endpoint: Endpoint, reply: Reply) -> Failure | None:
 
 def _looks_right(call: Call, reply: Reply) -> bool:
     """False for a captive portal's page, for broken or cut JSON, and for JSON where events were asked for."""
-    kind = reply.header(b"content-type").lower()
-    if call.streamed:
-        return not kind or kind.startswith("text/event-stream")
-    if reply.body is None:
-        return not kind.startswith("text/html")
+    if call.streamed or reply.body is None:
+        kind = reply.header(b"content-type").lower()
+        return (not kind or kind.startswith("text/event-stream")) if call.streamed else not kind.startswith("text/html")
     body = reply.body.strip()
     return body[:1] == b"{" and body[-1:] == b"}"

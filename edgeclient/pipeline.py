@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from . import attempts
 from .attempts import Budget, Trace
+from .cache import upstream
 from .cache.flights import Flight
 from .cache.streams import Stream
 from .cascading import ask_first, note_use
 from .errors import RouteError
 from .parting import respond_in_parts
 from .policies import Policies
-from .pops.identity import pop_of
+from .pops import identity
 from .reading_along import offer, read_along, stream_key
 from .recalling import (
     keep,
@@ -177,23 +178,24 @@ async def _told(
     call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace, reply: Reply, lookup: Lookup | None
 ) -> tuple[Reply, bool]:
     """Steps 8 and 9: learn from the answer, keep it, and say what happened. `call` is the leg that was answered."""
-    pop = pop_of(reply.headers)
+    pop = identity.of(reply)
+    trace.pop = pop.code if pop is not None else ""
+    trace.beyond = upstream.of(reply)
     if edge.selector.answered_at(trace.endpoint, pop, call, rt.now(), reply.rtt_s):
         rt.replace(reply)
-    code = pop.code if pop is not None else ""
-    stored = False
+    fresh_s: float | None = None  # while it is in the cache
     if reply.body is not None:
         if call.method == "GET" and call.provider and reply.status == 200 and _lists_models(call.path):
             edge.models.learn(call.provider, reply.body)
         if call.parts:
-            stored = await keep_parts(call, edge, rt, reply, reply.body, trace.endpoint, code)
+            fresh_s = await keep_parts(call, edge, rt, reply, reply.body, trace)
         else:
-            stored = await keep(call, edge, rt, reply, reply.body, trace.endpoint, code, lookup)  # 8 keep
+            fresh_s = await keep(call, edge, rt, reply, reply.body, trace, lookup)  # 8 keep
     elif reply.native is not None and call.dialect is not None:
-        reply.tee = tee_of(call, edge, rt, reply, trace.endpoint, code, lookup)  # or watch
-    reply.notes = notes_of(call, edge, trace, rt, began, reply, code, stored)  # 9 notes
+        reply.tee = tee_of(call, edge, rt, reply, trace, lookup)  # or watch
+    reply.notes = notes_of(call, edge, trace, rt, began, reply, fresh_s)  # 9 notes
     edge.telemetry.emit(Event(rt.wall(), call.model, reply.notes, status=reply.status))
-    return reply, stored
+    return reply, fresh_s is not None
 
 
 def _lists_models(path: str) -> bool:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .attempts import Trace
-from .cache import policy, upstream
+from .cache import pace, policy
+from .cache.pace import Paced, TimedTee
 from .cache.tee import AwaitedTee, Tee
 from .dialects import arrays
 from .dialects.texts import TEXTS
+from .dialects.usage import TOKENS, unused
 from .judging import broken_by
-from .noting import Match, Notes
+from .noting import Match, Notes, Used
 from .policies import Policies
 from .reporting import notes_of
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import ORIGIN, Call, Endpoint, Entry, Outcome, Question, Reply
+from .values import ORIGIN, Call, Entry, Json, Outcome, Question, Reply
 
 if TYPE_CHECKING:
     from .cache.semantic import Lookup
@@ -46,25 +48,44 @@ async def recall(
         if not policy.usable(entry, call, rt.wall(), stale_s):
             return None
         if call.question is not None:
-            _notice(call.question, entry.key, edge)
+            _notice(call.question, entry, edge)
         return _hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
     except Exception as error:
         edge.telemetry.mishap("cache load", error)
         return None
 
 
-def _notice(question: Question, key: str, edge: Policies) -> None:
+def _notice(question: Question, entry: Entry, edge: Policies) -> None:
     """An entry that another process has stored, or an earlier one: its question is known now, and may be found by others."""
     semantic = edge.semantic
-    if semantic is None or edge.later is None or semantic.knows(key):
+    if semantic is None or edge.later is None or semantic.knows(entry.key):
         return
 
     def keep() -> None:
         vector = semantic.vectors.vector(question.text)
         if vector is not None:
-            semantic.keep(question, vector, key)
+            _keep_question(question, vector, entry, edge)
 
     edge.later.put(keep)
+
+
+def _keep_question(question: Question, vector: Any, entry: Entry, edge: Policies) -> None:
+    """The answer to this question is stored: it may be found by others, here and where the store is shared."""
+    assert edge.semantic is not None
+    if edge.catalogue is None:
+        edge.semantic.keep(question, vector, entry.key)
+    else:
+        edge.semantic.keep(question, vector, entry.key, entry)
+        edge.catalogue.add(question, vector, entry)
+
+
+def _miss(lookup: Lookup, edge: Policies) -> None:
+    """The store does not have the answer of a candidate, or does not say so in time."""
+    assert edge.semantic is not None
+    if edge.catalogue is None:
+        edge.semantic.drop(lookup.key)
+    else:
+        edge.catalogue.miss(lookup.question.partition, lookup.key)
 
 
 async def recall_stale(call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace) -> Reply | None:
@@ -111,6 +132,8 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
         return None, None
     lookup = None
     try:
+        if edge.catalogue is not None:
+            edge.catalogue.look(question.partition, rt.wall())
         vector = await rt.vector(semantic.vectors, question.text)
         if vector is None:
             return None, None
@@ -119,7 +142,7 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
             return None, lookup
         entry = await rt.load(edge.store, lookup.key)
         if entry is None:
-            semantic.drop(lookup.key)
+            _miss(lookup, edge)
         if entry is None or not policy.usable(entry, call, rt.wall()):
             return None, lookup
         semantic.served(lookup, call.key)
@@ -158,7 +181,9 @@ def _hit(
     """
     tried = tuple(trace.tried) if trace is not None else ()
     wall = rt.wall()
-    body = policy.render(entry, call, wall)
+    answer, original, avoided = _accounted(call, entry, edge)
+    steps = policy.paced(entry, call, wall, answer) if entry.pace and call.live and edge.paces else ()
+    body = None if steps else policy.render(entry, call, wall, answer)
     kind = b"text/event-stream; charset=utf-8" if call.streamed else b"application/json"
     notes = Notes(
         route=call.route.value,
@@ -173,12 +198,35 @@ def _hit(
         match=match,
         collapsed=collapsed,
         original_id=entry.id,
+        original_usage=original,
+        avoided=avoided,
         took_ms=(rt.now() - began) * 1e3,
         model=call.model,
         asked_model=call.asked_model,
     )
     edge.telemetry.emit(Event(wall, call.model, notes, status=200))
-    return Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
+    reply = Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
+    if steps:
+        reply.paced = Paced(steps, rt.now, rt.sleep)
+    return reply
+
+
+def _accounted(call: Call, entry: Entry, edge: Policies) -> tuple[Json | None, Json | None, Used | None]:
+    """The answer to give in place of the stored one, its usage as the provider gave it, and what the call is spared.
+
+    None where the stored one does: nothing is read then. The entry stays as it is: other edges may say it otherwise.
+    """
+    as_zero = edge.settings.cache.usage == "zero"
+    if call.dialect is None or not (as_zero or edge.models.has_price(call.model)):
+        return None, None, None
+    answer = json.loads(entry.body)
+    if "usage" not in answer:
+        return None, None, None
+    read = TOKENS.get(call.dialect.name)
+    tokens, avoided = read(answer) if read is not None else None, None
+    if tokens is not None:
+        avoided = Used(call.model, *tokens, cost=edge.models.cost_of(call.model, *tokens))
+    return (unused(answer), answer.get("usage"), avoided) if as_zero else (None, None, avoided)
 
 
 def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
@@ -192,59 +240,73 @@ def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
 
 
 async def keep(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str,
-    lookup: Lookup | None = None,
-) -> bool:  # fmt: skip
-    """Store a complete answer if it may be stored. A store that fails costs nothing but the entry."""
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None = None
+) -> float | None:
+    """Store a complete answer if it may be stored: for how many seconds it is fresh then, None when it is not stored.
+
+    A store that fails costs nothing but the entry.
+    """
     if edge.store is None or not call.key or not call.controls.store:
-        return False
+        return None
     try:
-        entry = _entry(call, edge, reply, body, endpoint, pop, rt.wall())
-        stored = entry is not None and await rt.save(edge.store, entry)
-        if stored and lookup is not None and entry is not None:
+        fresh_s = _fresh_s(call, edge, trace)
+        entry = _entry(call, edge, reply, body, trace, fresh_s, rt.wall())
+        if entry is None or not await rt.save(edge.store, entry):
+            return None
+        if lookup is not None:
             _teach(lookup, call, entry, edge)
-        return stored
+        return fresh_s
     except Exception as error:
         edge.telemetry.mishap("cache save", error)
-        return False
+        return None
 
 
-async def keep_parts(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str
-) -> bool:
+async def keep_parts(call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace) -> float | None:
     """The same for the answer of each part; none is stored where the answer does not have exactly these, in their order."""
     if edge.store is None or call.dialect is None or not call.controls.store or reply.status != 200:
-        return False
+        return None
     try:
         asked, answer = arrays.inputs(call.dialect, call.body), policy.object_of(body)
         parts = arrays.apart(answer, asked) if answer is not None else None
-        stored = parts is not None
+        stored, fresh_s = parts is not None, _fresh_s(call, edge, trace)
         for key, one, part in zip(call.parts, asked, parts or (), strict=parts is not None):
             own = replace(call, key=key, body=arrays.asking(call.body, one), parts=())
-            entry = _entry(own, edge, reply, policy.dumps(part), endpoint, pop, rt.wall())
+            entry = _entry(own, edge, reply, policy.dumps(part), trace, fresh_s, rt.wall())
             stored = entry is not None and await rt.save(edge.store, entry) and stored
-        return stored
+        return fresh_s if stored else None
     except Exception as error:
         edge.telemetry.mishap("cache save", error)
-        return False
+        return None
+
+
+def _fresh_s(call: Call, edge: Policies, trace: Trace) -> float:
+    """For how long the answer is fresh here; 0 or less: it is not to be kept."""
+    return trace.beyond.lifetime_s(policy.ttl_s(call, edge.settings.cache))
 
 
 def _entry(
-    call: Call, edge: Policies, reply: Reply, body: bytes, endpoint: Endpoint, pop: str, now: float
+    call: Call,
+    edge: Policies,
+    reply: Reply,
+    body: bytes,
+    trace: Trace,
+    fresh_s: float,
+    now: float,
+    times: pace.Times = (),
 ) -> Entry | None:
     said = edge.settings.cache
     return policy.entry_of(
         call,
-        reply.status,
-        reply.headers,
+        reply,
         body,
         now=now,
-        ttl_s=policy.ttl_s(call, said),
+        fresh_s=fresh_s,
+        age_s=trace.beyond.age_s or 0.0,
         stale_s=policy.kept_stale_s(call.controls, said),
-        endpoint=endpoint.name,
-        pop=pop,
-        namespace=policy.namespace_of(call.controls, said),
-        beyond=upstream.of(reply),
+        endpoint=trace.endpoint.name,
+        pop=trace.pop,
+        namespace=call.controls.namespace or said.namespace,
+        times=times,
     )
 
 
@@ -256,7 +318,7 @@ def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
     semantic, store, dialect = edge.semantic, edge.store, call.dialect
     if semantic is None or store is None or dialect is None:
         return
-    semantic.keep(lookup.question, lookup.vector, entry.key)
+    _keep_question(lookup.question, lookup.vector, entry, edge)
     lessons, now = edge.lessons, entry.stored_at
     if edge.later is None or not (lookup.key or (lessons is not None and lessons.is_due(now))):
         return
@@ -268,15 +330,16 @@ def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
         if other is not None:
             texts = TEXTS[dialect.name]
             semantic.learn(lookup, texts(json.loads(entry.body)), texts(json.loads(other.body)), now)
+        elif lookup.key:
+            _miss(lookup, edge)
 
     if not edge.later.put(compare):
         edge.telemetry.count("comparisons left out")
 
 
-def tee_of(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, endpoint: Endpoint, pop: str, lookup: Lookup | None = None
-) -> Tee:
+def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, trace: Trace, lookup: Lookup | None = None) -> Tee:
     """Watches a body that goes out live: stores it when it is complete, reports the PoP when it breaks."""
+    endpoint = trace.endpoint
     keeps = edge.store is not None and bool(call.key) and call.controls.store and reply.status == 200
     assert call.dialect is not None
     head_at = rt.now()
@@ -288,23 +351,32 @@ def tee_of(
             if failure is not None and (endpoint is not ORIGIN or not call.keeps_origin):
                 now = rt.now()
                 edge.selector.record(Outcome(endpoint, failure, reply.status, took_s=now - head_at), now)
-        if not (body is not None and keeps and _keep_stream(call, edge, rt, reply, body, endpoint, pop, lookup)):
+        times: pace.Times = tee.times if isinstance(tee, TimedTee) else ()
+        stored = body is not None and keeps and _keep_stream(call, edge, rt, reply, body, trace, lookup, times)
+        if not stored and edge.stream_leases:
             let_go(call, edge)
 
     closing, failing = (call.dialect.closing, call.dialect.failing) if call.streamed else (b"", None)
     if endpoint is ORIGIN:
         failing = None
-    kind = AwaitedTee if edge.stream_leases else Tee
-    return kind(on_end, closing=closing, limit=_TEE_LIMIT if keeps else 0, failing=failing)
+    limit = _TEE_LIMIT if keeps else 0
+    if keeps and edge.paces and call.streamed:
+        tee: Tee = TimedTee(on_end, rt.now, closing=closing, limit=limit, failing=failing)
+    else:
+        kind = AwaitedTee if edge.stream_leases else Tee
+        tee = kind(on_end, closing=closing, limit=limit, failing=failing)
+    return tee
 
 
 def _keep_stream(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, endpoint: Endpoint, pop: str,
-    lookup: Lookup | None,
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None,
+    times: pace.Times,
 ) -> bool:  # fmt: skip
     """`keep` for a body that has gone by: nothing waits here, not even in shape."""
     try:
-        entry = _entry(call, edge, reply, reply.decode(body), endpoint, pop, rt.wall())
+        if times:
+            times = pace.decoded(times, body, reply.header(b"content-encoding").strip().lower())
+        entry = _entry(call, edge, reply, reply.decode(body), trace, _fresh_s(call, edge, trace), rt.wall(), times)
         if entry is None or edge.store is None or not edge.store.save(entry, rt.wall()):
             return False
         edge.telemetry.count("stored")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .attempts import Trace
-from .cache import policy, upstream
 from .noting import Notes
 from .policies import Policies
 from .routing import caching
@@ -19,45 +18,43 @@ def notes_of(
     rt: Runtime,
     began: float,
     reply: Reply | None = None,
-    pop: str = "",
-    stored: bool = False,
+    fresh_s: float | None = None,
 ) -> Notes:
-    """The notes of a call that the cache did not answer."""
-    cache, beyond, rtt_s = "off", upstream.SILENT, None
+    """The notes of a call that the cache did not answer. `fresh_s`: for how long it will, where the answer is stored."""
+    cache = "off"
     if edge.store is not None and call.dialect is not None:
         cache = "miss" if call.key and call.controls.lookup else "bypass"
-    if reply is not None:
-        rtt_s = reply.rtt_s
-        beyond = upstream.of(reply)
+    rtt_s = reply.rtt_s if reply is not None else None
     sent = len(trace.tried)
     leg = ""
     if sent and (call.stands_in or call.first_model):
         leg = "first" if call.stands_in else "second"
     return Notes(
-        route=call.route.value,
+        route=call.route._value_,
         endpoint=trace.endpoint.name if sent else "",
-        pop=pop,
+        pop=trace.pop,
         attempts=sent,
         tried=tuple(trace.tried),
         cache=cache,
-        upstream_cache=beyond.said,
-        upstream_age_s=beyond.age_s,
+        reason=call.reason,
+        upstream_cache=trace.beyond.said,
+        upstream_age_s=trace.beyond.age_s,
         key=call.key,
         known=call.known,
         rtt_ms=None if rtt_s is None else rtt_s * 1e3,
         took_ms=(rt.now() - began) * 1e3,
-        stored=stored,
-        ttl_s=beyond.lifetime_s(policy.ttl_s(call, edge.settings.cache)) if stored else None,
+        stored=fresh_s is not None,
+        ttl_s=fresh_s,
         model=call.model,
         asked_model=call.asked_model,
         cascade=leg,
         used=tuple(trace.used),
-        untold=() if call.controls is UNSAID or not sent else _untold(call, trace, beyond),
+        untold=() if call.controls is UNSAID or not sent else _untold(call, trace),
     )
 
 
-def _untold(call: Call, trace: Trace, beyond: upstream.Upstream) -> tuple[str, ...]:
-    return caching.untold(trace.endpoint, call.controls, call.sdk, is_there=bool(beyond.said))
+def _untold(call: Call, trace: Trace) -> tuple[str, ...]:
+    return caching.untold(trace.endpoint, call.controls, call.sdk, is_there=bool(trace.beyond.said))
 
 
 def report_error(call: Call, edge: Policies, trace: Trace, rt: Runtime, began: float, error: str) -> None:

@@ -13,6 +13,8 @@ from .noting import Notes
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 Json = Mapping[str, Any]  # a parsed JSON object, as it came from outside
+Piece = tuple[int, int, float]  # of a streamed text: which part of the answer, characters, seconds after the one before
+Step = tuple[float, bytes]  # of a stream: seconds to wait, and what comes then
 
 
 class Route(Enum):
@@ -21,6 +23,8 @@ class Route(Enum):
     INFERENCE = "inference"  # a small open-weight model at the PoP itself
     GATEWAY = "gateway"  # a proxy at the edge, the model central
     DIRECT = "direct"  # the client's own origin, as the plain SDK would
+
+    __hash__ = object.__hash__  # Enum's is written in Python, as is `value`: each call reads `_value_`
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Dialect(Protocol):
     """
 
     name: str
+    samples: bool  # a model draws the answer by chance, unless a call says otherwise
     closing: bytes  # stands in the last event of a complete stream; b"" when only the end of the body tells
 
     @property
@@ -113,6 +118,15 @@ class Dialect(Protocol):
 
     def replay(self, answer: Json, body: Json) -> bytes:
         """The event stream that spells a whole answer out, for a request that asked for one."""
+
+    def steps(self, answer: Json, body: Json, pieces: Sequence[Piece]) -> list[Step]:
+        """The same stream, event by event, in pieces that fit the answer; each text in one where there are none."""
+
+    def fits(self, answer: Json, pieces: Sequence[Piece]) -> bool:
+        """True when the pieces are exactly the texts of the answer."""
+
+    def spoken(self, event: bytes) -> Sequence[tuple[tuple[int, ...], int]]:
+        """To which texts an event of a stream adds, by numbers in the order of the texts, and how many characters."""
 
 
 @value
@@ -174,6 +188,7 @@ class Call:
     first_model: str = ""  # of a cascade: the small model that is asked before this one; else ""
     question: Question | None = None  # for the semantic cache; None: it is not asked
     stands_in: bool = False  # this is that first question: the body here is sent, not that of the request in hand
+    reason: str = ""  # why the cache is passed by, where a setting of its says so: "temperature"
     silent_s: float | None = None  # the longest silence before its answer; None: as the caller said
 
 
@@ -209,6 +224,8 @@ class Meaning:
     failure: Failure | None
     pause_s: float | None = None  # how long it holds, where that is known
 
+
+FINE = Meaning(None)
 
 UNSENT = frozenset(
     {
@@ -253,6 +270,16 @@ class Watch(Protocol):
     def end(self, *, complete: bool, error: BaseException | None = None) -> None: ...
 
 
+class Unwrapping(Protocol):
+    """Turns a body, part by part, into that of the API. Raises ValueError where it is broken or ends too early."""
+
+    kind: str  # the content type of what it gives
+
+    def feed(self, part: bytes) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
 def _as_it_is(body: bytes) -> bytes:
     return body
 
@@ -288,15 +315,25 @@ class Product(Protocol):
 
     @property
     def seals(self) -> bool:
-        """True when it wants headers over the final body."""
+        """True when it wants headers over the final request."""
+
+    @property
+    def wraps(self) -> bool:
+        """True when it may answer in a form of its own."""
+
+    def unwrapping(self, status: int, headers: Mapping[str, str]) -> Unwrapping | None:
+        """What makes the API's answer of one that begins so; None when it is that already."""
+
+    def path(self, call: Call) -> str:
+        """The path below its address that a call goes to."""
 
     def name_there(self, model: str, sdk: str) -> str | None: ...
 
     def cannot(self, call: Call) -> str | None:
         """Why a call that it has the model for must not go there; None when it may."""
 
-    def seal(self, content: bytes) -> Mapping[str, str]:
-        """Headers over the body as it is sent; asked for each attempt."""
+    def seal(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Mapping[str, str]:
+        """Headers over the request as it is sent (its own headers by name in lower case); asked for each attempt."""
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""
@@ -321,16 +358,13 @@ class Reply:
     upload_bytes_s: float | None = None  # how fast a long request went
     decode: Callable[[bytes], bytes] = _as_it_is  # undoes the content encoding of a body from the wire
     tee: Watch | None = None
+    paced: object | None = None  # in place of a body: what comes out of the cache at the pace of the first time
     shared: object | None = None  # a stream that other callers may read along, or how far this caller reads one along
     notes: Notes | None = None
-    _named: dict[bytes, bytes] | None = None
+    named: dict[bytes, bytes] = field(init=False)  # the first value of each header, by its name in lower case
 
-    @property
-    def named(self) -> dict[bytes, bytes]:
-        """The first value of each header, by its name in lower case."""
-        if self._named is None:
-            self._named = {key.lower(): said for key, said in reversed(self.headers)}
-        return self._named
+    def __post_init__(self) -> None:
+        self.named = {key.lower(): said for key, said in reversed(self.headers)}
 
     def header(self, name: bytes) -> str:
         """The first value of a header, or "". `name` is lower case."""
@@ -359,6 +393,7 @@ class Entry:
     namespace: str = ""
     named: str = ""  # what the caller called the question; "": nothing
     tags: tuple[str, ...] = ()
+    pace: bytes = b""  # of a stream, in which pieces it came and when (pace.py); b"": at once
     bare: bool = field(default=False, compare=False)  # `body` is without what is new with each answer
 
     @property

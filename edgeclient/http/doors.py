@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Protocol
 
 from ..pops.prober import Prober, RttSource
@@ -55,7 +54,7 @@ class Door:
         if getattr(self.way, "_edge_given_up", None):
             pools.expire(self.way)
         if self.warmer is not None:
-            self.warmer.used(self.way, aimed, call, endpoint)
+            self.warmer.used(self.way, native, call, endpoint)
         return self.dispatch, *self._gauged(aimed, watching)
 
     def _gauged(self, request: Any, watching: Watching) -> tuple[Any, families.Gauge | None]:
@@ -63,19 +62,10 @@ class Door:
         source = self.rtt_source
         if source == "http":
             return request, None
-        proxied = is_proxied(self.way, request.url)
+        proxied = pools.is_proxied(self.way, request.url)
         if source != "connect" and not proxied and sockets.kernel_tells():
             return request, sockets.path_rtt
         if source == "kernel":
             return request, None
         request, made = families.watched(request, watching, proxied=proxied)
         return request, made.read
-
-
-def is_proxied(way: Any, url: Any) -> bool:
-    """True where a proxy stands between: then what the kernel tells is about the way to the proxy."""
-    said = pools.proxied(way, url)
-    return _behind_proxy(url.host) if said is None else said
-
-
-_behind_proxy = cache(sockets.behind_proxy)

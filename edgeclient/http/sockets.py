@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import socket
@@ -16,9 +17,10 @@ from ..pops.rtt import of_kernel
 T = TypeVar("T")
 
 _TCP_INFO = getattr(socket, "TCP_INFO", None)  # Linux; None on macOS and Windows
-_SEEN = "_edgeclient_seen"
+_SEEN, _SOCKET = "_edgeclient_seen", "_edgeclient_socket"
 _BYTES = 168
 _UNACKED, _LAST_ACK, _RTT, _MIN_RTT = 24, 56, 68, 148  # offsets in struct tcp_info, u32; milliseconds, microseconds
+_RTTS = struct.Struct(f"<{_RTT}xI{_MIN_RTT - _RTT - 4}xI")
 _DELIVERY_RATE = 160  # u64; bytes a second
 
 Option = tuple[int, int, int]
@@ -63,10 +65,10 @@ def kernel_rtt(sock: Any) -> tuple[float, float] | None:
 
     `sock` is a socket, or anything with its `getsockopt` (asyncio, uvloop and trio hand out such). Costs 2 microseconds.
     """
-    info = _tcp_info(sock, _MIN_RTT + 4)
+    info = _tcp_info(sock, _RTTS.size)
     if info is None:
         return None
-    smoothed, minimum = struct.unpack_from("<I", info, _RTT)[0], struct.unpack_from("<I", info, _MIN_RTT)[0]
+    smoothed, minimum = _RTTS.unpack_from(info)
     if not smoothed or not minimum or minimum == 0xFFFFFFFF:
         return None
     return smoothed * 1e-6, minimum * 1e-6
@@ -102,9 +104,18 @@ def of_response(native: Any, read: Callable[[Any], T | None]) -> T | None:
     if stream is None:
         return None
     try:
-        return read(stream.get_extra_info("socket"))
+        sock = getattr(stream, _SOCKET, None) or _kept_socket(stream)
+        return read(sock)
     except Exception:  # a stream of a user's own transport may do anything
         return None
+
+
+def _kept_socket(stream: Any) -> Any:
+    """The socket of a connection, looked up once: AnyIO takes longer for that than the kernel for its answer."""
+    sock = stream.get_extra_info("socket")
+    with contextlib.suppress(AttributeError, TypeError):
+        setattr(stream, _SOCKET, sock)  # the connection's own object, and gone with it
+    return sock
 
 
 def is_new(native: Any) -> bool:
@@ -113,7 +124,7 @@ def is_new(native: Any) -> bool:
     if stream is None or hasattr(stream, _SEEN):
         return False
     try:
-        setattr(stream, _SEEN, True)  # the connection's own object, and gone with it
+        setattr(stream, _SEEN, True)
     except (AttributeError, TypeError):
         return False
     return True
@@ -123,9 +134,8 @@ def is_new(native: Any) -> bool:
 def dead_path_options(seconds: float) -> tuple[Option, ...]:
     """Socket options by which the kernel ends a connection whose path is dead, as far as this platform has them.
 
-    Unacknowledged bytes end it after `seconds`. Where no option says so, keep-alive probes find the dead path while the far
-    end is at work, after 15 seconds without an answer. Not both: with `TCP_USER_TIMEOUT` Linux ends a connection at its first
-    lost probe (`tcp_keepalive_timer`), and with it a long answer that would have survived the gap.
+    Unacknowledged bytes end it after `seconds`. Where no option says so, keep-alive probes do, after 15 seconds of silence.
+    Not both at once: see `thinking`.
     """
     idle = next((n for n in ("TCP_KEEPIDLE", "TCP_KEEPALIVE") if hasattr(socket, n)), "")  # macOS has the latter
     kept_alive = (

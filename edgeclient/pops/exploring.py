@@ -19,7 +19,7 @@ _EACH = 50  # calls: of so many one looks again where nobody has been for long
 def explored(good: tuple[Endpoint, ...], track_of: Callable[[Endpoint], Track], now: float) -> tuple[Endpoint, ...]:
     """The order for one call: the same, or with an endpoint in front that may be nearer than the first."""
     first = track_of(good[0])
-    if first.rtt.estimate() is None:
+    if first.rtt.estimate_s is None:
         return good
     here_s = first.cost(now)
     look_again = first.calls % _EACH == 0
@@ -46,7 +46,7 @@ def _is_worth_a_try(track: Track, here_s: float, look_again: bool, now: float) -
 
     Now and then also for one that is not much farther, if nobody has been there for long.
     """
-    silent_s, known_s = now - max(track.tried_at, track.rtt.last_at), track.rtt.estimate()
+    silent_s, known_s = now - max(track.tried_at, track.rtt.last_at), track.rtt.estimate_s
     nearer_s = here_s - margin(here_s)
     if look_again and silent_s > SILENT_FAR_S and (known_s or track.prior_s or 0.0) < 2 * nearer_s:
         return True

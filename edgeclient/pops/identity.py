@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from ..values import Reply
+
 _LONGEST = 2048  # bytes of one header, repeated lines joined; genuine values stay far below
 _TRACE_HEAD = 4096  # bytes of a trace body that are looked at; a genuine one has about 300
 
@@ -28,6 +30,11 @@ class Pop:
     network: str = ""  # cloudflare | cloudfront | vercel | fastly | fly | azure | groq
     lat: float | None = None
     lon: float | None = None
+
+
+def of(reply: Reply) -> Pop | None:
+    """The PoP that took the call of an answer, as `pop_of` reads its headers."""
+    return None if _rules().keys().isdisjoint(reply.named) else pop_of(reply.headers)
 
 
 def pop_of(headers: Sequence[tuple[bytes, bytes]]) -> Pop | None:

@@ -65,14 +65,14 @@ class Quickness:
     def _takes_s(self, endpoint: Endpoint, call: Call, now: float) -> float | None:
         track = self._track(endpoint)
         usual_s = track.server.usual_s(call.model, call.streamed)
-        return None if usual_s is None or track.rtt.estimate() is None else track.cost(now) + usual_s
+        return None if usual_s is None or track.rtt.estimate_s is None else track.cost(now) + usual_s
 
     def _may_gain(self, endpoint: Endpoint, first: Endpoint, enough_s: float, now: float) -> bool:
         """True for one of another kind whose way alone does not eat the gain up. A client's own origin is not tried out."""
         if endpoint is ORIGIN or self._kind(endpoint) == self._kind(first):
             return False
         track = self._track(endpoint)
-        return track.rtt.estimate() is not None and track.cost(now) < enough_s
+        return track.rtt.estimate_s is not None and track.cost(now) < enough_s
 
     def _kind(self, endpoint: Endpoint) -> tuple[str, bool]:
         kind = self._kinds.get(endpoint.name)

@@ -30,11 +30,11 @@ def is_possible(rtt_s: float) -> bool:
 class RttWindow:
     """The last samples of one endpoint, in seconds."""
 
-    __slots__ = ("_estimate", "_samples", "last_at", "last_s")
+    __slots__ = ("_samples", "estimate_s", "last_at", "last_s")
 
     def __init__(self) -> None:
         self._samples: tuple[float, ...] = ()
-        self._estimate: float | None = None
+        self.estimate_s: float | None = None  # the smallest of the last samples; None before the first
         self.last_at = float("-inf")
         self.last_s: float | None = None
 
@@ -43,13 +43,9 @@ class RttWindow:
         if not is_possible(rtt_s):
             return
         self._samples = (*self._samples[1 - _SAMPLES :], rtt_s)
-        self._estimate = min(self._samples)
+        self.estimate_s = min(self._samples)
         self.last_at, self.last_s = now, rtt_s
 
     def restart(self, rtt_s: float) -> None:
         """Forget the samples before this last one: they are of another path."""
-        self._samples, self._estimate = (rtt_s,), rtt_s
-
-    def estimate(self) -> float | None:
-        """The smallest of the last samples; None before the first."""
-        return self._estimate
+        self._samples, self.estimate_s = (rtt_s,), rtt_s

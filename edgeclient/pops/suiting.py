@@ -68,7 +68,7 @@ class Suiting:
         reach = mine - margin(mine)
         if slack <= HYSTERESIS_S:
             return good
-        others = [e for e in good[1:] if self._track(e).rtt.estimate() is not None and self._track(e).cost(now) < reach]
+        others = [e for e in good[1:] if self._track(e).rtt.estimate_s is not None and self._track(e).cost(now) < reach]
         if not others:
             return good
         other = self._rng.choice(others)
@@ -86,7 +86,7 @@ class Suiting:
             track = self._track(endpoint)
             return track.cost(now) + track.cold.expected_s(model, now)
 
-        best = min((e for e in good if self._track(e).rtt.estimate() is not None), key=costs, default=good[0])
+        best = min((e for e in good if self._track(e).rtt.estimate_s is not None), key=costs, default=good[0])
         return good if best is good[0] else (best, *[e for e in good if e is not best])
 
     def _by_upload(self, good: Endpoints, size: int, now: float) -> Endpoints:
@@ -99,7 +99,7 @@ class Suiting:
             track = self._track(endpoint)
             return track.cost(now) + size / (track.upload_bytes_s or max(rates))
 
-        best = min((e for e in good if self._track(e).rtt.estimate() is not None), key=takes_s, default=good[0])
+        best = min((e for e in good if self._track(e).rtt.estimate_s is not None), key=takes_s, default=good[0])
         mine_s = takes_s(good[0])
         return good if mine_s - takes_s(best) < margin(mine_s) else (best, *[e for e in good if e is not best])
 

@@ -109,7 +109,7 @@ class Track:
         Anycast leads each connection to a site by itself. What was learned of a nearer site must not linger, or the endpoint
         would be preferred for a path that is no more; a nearer one is the smallest sample anyway.
         """
-        before_s, self.pop = self.rtt.estimate(), pop
+        before_s, self.pop = self.rtt.estimate_s, pop
         if rtt_s is None or before_s is None or rtt_s - before_s <= margin(before_s):
             return False
         self.rtt.restart(rtt_s)
@@ -121,7 +121,7 @@ class Track:
 
     def moved(self) -> bool:
         """True when the estimate is not what the kept orders rest on any more."""
-        now_s, then_s = self.rtt.estimate(), self.ranked_s
+        now_s, then_s = self.rtt.estimate_s, self.ranked_s
         if now_s is None or then_s is None:
             return now_s is not then_s
         if now_s >= self.leaves_above or now_s <= self.moves_below:
@@ -130,7 +130,7 @@ class Track:
 
     def cost(self, now: float) -> float:
         """What a call costs here in seconds: the path, and what the endpoint is slower than usual."""
-        return (self.rtt.estimate() or 0.0) + self.server.cost_at(now)
+        return (self.rtt.estimate_s or 0.0) + self.server.cost_at(now)
 
     def status(self, endpoint: Endpoint, total: int, now: float) -> EndpointStatus:
         """All this as plain values. `total`: the answers of all endpoints."""
@@ -141,7 +141,7 @@ class Track:
             name=endpoint.name,
             url=endpoint.shown(),
             state=state,
-            rtt_ms=_ms(self.rtt.estimate()),
+            rtt_ms=_ms(self.rtt.estimate_s),
             pop=pop.code if pop is not None else "",
             calls=self.calls,
             failures=self.failures,
@@ -172,7 +172,7 @@ class Track:
                 state.value,
                 f"{slower_s * 1e3:.0f} ms slower than usual; believed for {self.server.until - now:.1f} s more",
             )
-        return state.value, "" if self.rtt.estimate() is not None else "not measured yet"
+        return state.value, "" if self.rtt.estimate_s is not None else "not measured yet"
 
     def _failed(self, now: float) -> str:
         if self.last_failure is None:

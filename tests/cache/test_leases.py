@@ -16,7 +16,7 @@ from edgeclient.cache.stores.backend import Lease, Wish
 from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.cache.stores.layered import Layered
 from edgeclient.cache.stores.memory import MemoryStore
-from edgeclient.cache.stores.redis import Address
+from edgeclient.cache.stores.redis_line import Address
 from edgeclient.cache.stores.sealed import Sealed
 from edgeclient.values import Entry
 

@@ -120,8 +120,8 @@ How they were set up:
 Rows about a stream that several read apply only where one request serves them: what asks once for each of them shares nothing
 that could be held up.
 
-What stands in no row: edgeclient replays a stored stream with the whole text in one event, not in the pieces in which it
-came; and a stream that did not tell its usage answers streams only.
+What stands in no row: edgeclient replays a stored stream with the whole text in one event, and in the pieces in which it came
+with `Cache(pace="recorded")`; and a stream that did not tell its usage answers streams only.
 """
 
 

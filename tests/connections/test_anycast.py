@@ -175,10 +175,10 @@ def test_farther_is_what_another_endpoint_would_have_to_be(
     rtts_s: list[float], rtt_s: float | None, farther: bool
 ) -> None:
     track = track_at(*rtts_s)
-    before = track.rtt.estimate()
+    before = track.rtt.estimate_s
     assert track.answers_from(Pop("SIN"), rtt_s, 10.0) is farther
     assert track.pop == Pop("SIN")
-    assert track.rtt.estimate() == (rtt_s if farther else before)
+    assert track.rtt.estimate_s == (rtt_s if farther else before)
 
 
 def test_the_hours_bound_opens_again() -> None:

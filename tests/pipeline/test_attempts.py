@@ -343,9 +343,7 @@ def test_server_time_is_learnt_from_first_attempts_alone(run: Run) -> None:
         return tuple(status.server_ms for status in done.selector.status(0))
 
     def answer(*headers: tuple[bytes, bytes]) -> Reply:
-        reply = ok()
-        reply.rtt_s, reply.headers = 0.1, [*reply.headers, *headers]
-        return reply
+        return replace(ok(), rtt_s=0.1, headers=[*ok().headers, *headers])
 
     assert told(CALL, a=answer(), b=ok()) == (pytest.approx(400.0), None)
     assert told(CALL, a=answer((b"openai-processing-ms", b"150")), b=ok()) == (pytest.approx(250.0), None)
@@ -355,8 +353,8 @@ def test_server_time_is_learnt_from_first_attempts_alone(run: Run) -> None:
 
 @both_ways
 def test_an_endpoint_with_nothing_left_stands_behind_until_it_has(run: Run) -> None:
-    spent = ok()
-    spent.headers = [*spent.headers, (b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"9s")]
+    left = [(b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"9s")]
+    spent = replace(ok(), headers=[*ok().headers, *left])
     done = Sending(run, run.runtime(a=spent, b=ok(), took_s=0.5), A, B)
     assert done.reply is spent
     assert done.selector.plan([A, B], 1000.5 + 8.9)[0] == (B, A)

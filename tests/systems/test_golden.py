@@ -23,6 +23,9 @@ pytestmark = pytest.mark.anyio
 # The files hold what today's SDKs write; older ones order members otherwise and put Anthropic's key elsewhere.
 OF_TODAY = int(openai.VERSION.partition(".")[0]) >= 3 and int(anthropic.__version__.partition(".")[0]) >= 1
 GOLDEN = Path(__file__).parent / "golden"
+_CHANGING = (
+    r"secret-of-the-endpoint|token-of-the-gateway|\b[0-9a-f]{64}$|(?<=-)[0-9a-f]{32}$|\b\d{8}(?=/)|^\d{8}T\d{6}Z$"
+)
 _OURS = ("host", "accept-encoding", "connection", "user-agent", "content-length")
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("chat", {}), ("stream", {}), ("tools", {}), ("schema", {}), ("embeddings", {}), ("messages", {}), ("responses", {}),
@@ -62,7 +65,7 @@ async def test_the_requests_are_as_written_down(running: Running, request: pytes
 def _shown(heard: Any) -> dict[str, Any]:
     """A request without what differs from run to run (a digest, from SDK to SDK), and without secrets."""
     headers = {
-        name: re.sub(r"secret-of-the-endpoint|token-of-the-gateway|^[0-9a-f]{64}$|(?<=-)[0-9a-f]{32}$", "***", value)
+        name: re.sub(_CHANGING, "***", value)
         for name, value in sorted(heard.headers.items())
         if name not in _OURS and not name.startswith("x-stainless-")
     }

@@ -1,4 +1,4 @@
-"""Answers of the four dialects, as the providers send them: made of the texts that a test wants in them."""
+"""Answers of the dialects, as the providers send them: made of the texts that a test wants in them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from edgeclient.cache import policy
-from edgeclient.dialects import dialect_of
-from edgeclient.values import Call, Dialect
+from edgeclient.dialects import aside_of, dialect_of
+from edgeclient.values import Call, Dialect, Reply
 
 PATHS = {
     "openai_chat": "/chat/completions",
     "openai_responses": "/responses",
     "openai_embeddings": "/embeddings",
     "anthropic_messages": "/v1/messages",
+    "anthropic_count_tokens": "/v1/messages/count_tokens",
+    "openai_input_tokens": "/responses/input_tokens",
+    "openai_moderations": "/moderations",
 }
 
 
@@ -25,7 +28,7 @@ def cases(name: str) -> Any:
 
 
 def dialect(name: str) -> Dialect:
-    found = dialect_of("POST", PATHS[name])
+    found = dialect_of("POST", PATHS[name]) or aside_of("POST", PATHS[name])
     assert found is not None and found[1].name == name
     return found[1]
 
@@ -73,11 +76,29 @@ def messages(*texts: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def count_tokens(*texts: str) -> dict[str, Any]:
+    return {"input_tokens": len("".join(texts))}
+
+
+def input_tokens(*texts: str) -> dict[str, Any]:
+    return {"object": "response.input_tokens", "input_tokens": len("".join(texts))}
+
+
+def moderations(*texts: str) -> dict[str, Any]:
+    results = [
+        {"flagged": False, "categories": {"violence": False}, "category_scores": {"violence": 0.1}} for _ in texts
+    ]
+    return {"id": "modr-1", "model": "omni-moderation-latest", "results": results}
+
+
 ANSWERS = {
     "openai_chat": chat,
     "openai_responses": responses,
     "openai_embeddings": embeddings,
     "anthropic_messages": messages,
+    "anthropic_count_tokens": count_tokens,
+    "openai_input_tokens": input_tokens,
+    "openai_moderations": moderations,
 }
 
 
@@ -97,7 +118,8 @@ def replayed(name: str, texts: Sequence[str], **body: Any) -> bytes:
     """What a hit of that answer sends to a call with `body`."""
     asked = {member: value for member, value in body.items() if member != "stream"}
     stored = policy.entry_of(
-        call(name, asked), 200, [], json.dumps(storable(name, texts)).encode(), now=0.0, ttl_s=1.0, endpoint="", pop=""
-    )
+        call(name, asked), Reply(200, []), json.dumps(storable(name, texts)).encode(), now=0.0, fresh_s=1.0, endpoint="",
+        pop="",
+    )  # fmt: skip
     assert stored is not None
     return policy.render(stored, call(name, body), 1_700_000_000.5)

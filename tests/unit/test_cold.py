@@ -100,7 +100,7 @@ def test_so_many_models_are_remembered() -> None:
 
 
 def served(running: Running, endpoint: Endpoint, server_s: float, count: int, now: float) -> None:
-    rtt_s = running.selector._tracks[endpoint.name].rtt.estimate() or 0.01
+    rtt_s = running.selector._tracks[endpoint.name].rtt.estimate_s or 0.01
     for number in range(count):
         running.selector.record(Outcome(endpoint, took_s=rtt_s + server_s, rtt_s=rtt_s, call=CALL), now + number)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgeclient.cache import controls, policy, upstream
 from edgeclient.settings import Cache
-from edgeclient.values import Call, Controls, Entry
+from edgeclient.values import Call, Controls, Entry, Reply
 
 from .answers import call, cases, replayed, storable
 
@@ -30,9 +30,9 @@ def test_odd_words_never_raise(said: list[str]) -> None:
 
 
 def _entry_of(call: Call, body: bytes, status: int = 200, **changed: Any) -> Entry | None:
-    where = {"now": 100.0, "ttl_s": 60.0, "endpoint": "fra", "pop": "FRA", **changed}
+    where = {"now": 100.0, "fresh_s": 60.0, "endpoint": "fra", "pop": "FRA", **changed}
     headers = [(b"X-Request-Id", b"req_1"), (b"set-cookie", b"secret"), (b"content-type", b"application/json")]
-    return policy.entry_of(call, status, headers, body, **where)
+    return policy.entry_of(call, Reply(status, headers), body, **where)
 
 
 CHAT = json.dumps(storable("openai_chat", ["one"])).encode()
@@ -85,8 +85,8 @@ def test_each_hit_of_an_entry_has_its_own_id_and_time_and_the_same_rest() -> Non
 
 def test_what_a_cache_beyond_had_is_as_old_here_and_is_kept_no_longer_than_there() -> None:
     def stored(*headers: tuple[bytes, bytes]) -> Entry | None:
-        where = {"now": 100.0, "ttl_s": 60.0, "endpoint": "fra", "pop": "FRA"}
-        return policy.entry_of(call("openai_chat", ASKED), 200, headers, CHAT, beyond=upstream.read(headers), **where)
+        said = upstream.of(Reply(200, headers))
+        return _entry_of(call("openai_chat", ASKED), CHAT, fresh_s=said.lifetime_s(60.0), age_s=said.age_s or 0.0)
 
     old = stored((b"Age", b"20"), (b"Cache-Status", b"pop; hit; ttl=30"))
     assert old is not None and (old.stored_at, old.expires_at) == (80.0, 130.0)
@@ -187,3 +187,26 @@ def test_an_entry_without_usage_does_not_answer_who_wants_it() -> None:
     assert entry is not None and not entry.has_usage
     assert policy.usable(entry, call("openai_chat", {"stream": True}), 101.0)
     assert not policy.usable(entry, call("openai_chat", {}), 101.0)
+
+
+ODD_NUMBERS = ("-0", "1E400", "9007199254740993.0", "5e-324", "12345678901234567890123", "NaN", "-Infinity", "01", "1.")
+ODD_TEXTS = (r'"\ud800"', r'"\ud83d\ude00"', '"\n"', '"\x7f"', r'"\x41"', "[" * 900 + "]" * 900, '{"b":1,"b":2}', "nan")
+
+
+@given(
+    said=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    ).map(json.dumps)
+    | st.sampled_from(ODD_NUMBERS + ODD_TEXTS)
+    | st.from_regex(r"-?[0-9]{0,20}\.?[0-9]{0,20}([eE][+-]?[0-9]{0,3})?", fullmatch=True),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    rest=st.sampled_from(["", "", " \n", "x", ","]),
+)
+def test_the_quick_parser_reads_what_the_other_one_reads(said: str, encoding: str, rest: str) -> None:
+    body = f'{{"a":{said}}}{rest}'.encode(encoding, "surrogatepass")
+    try:
+        expected = json.loads(body)
+    except (ValueError, RecursionError):
+        expected = None
+    assert repr(policy.object_of(body)) == repr(expected)  # by what is written: NaN is not NaN, and 1 is 1.0

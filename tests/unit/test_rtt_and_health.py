@@ -35,7 +35,7 @@ def test_the_minimum_is_believed_while_the_path_is_quiet(
 
 
 def test_a_window_without_samples_has_no_estimate() -> None:
-    assert RttWindow().estimate() is None and RttWindow().last_at == float("-inf")
+    assert RttWindow().estimate_s is None and RttWindow().last_at == float("-inf")
 
 
 @given(samples=st.lists(st.floats(0.001, 1), min_size=1))
@@ -43,7 +43,7 @@ def test_the_estimate_is_the_smallest_of_the_last_three(samples: list[float]) ->
     window = RttWindow()
     for now, sample in enumerate(samples):
         window.add(sample, float(now))
-    assert window.estimate() == min(samples[-3:])
+    assert window.estimate_s == min(samples[-3:])
     assert window.last_at == len(samples) - 1
 
 
