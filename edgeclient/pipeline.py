@@ -14,7 +14,7 @@ from . import attempts
 from .attempts import Budget, Trace
 from .cache import upstream
 from .cache.flights import Flight
-from .cache.sharing import Stream
+from .cache.streams import Stream
 from .cascading import ask_first, note_use
 from .errors import RouteError
 from .parting import respond_in_parts

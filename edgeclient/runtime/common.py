@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..cache.sharing import Stream
 from ..cache.stores import Store
+from ..cache.streams import Stream
 from ..http import families, pools
 from ..http.doors import Door
 from ..values import Call, Endpoint, Entry, Reply

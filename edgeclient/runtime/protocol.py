@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..cache.flights import Flight
-from ..cache.sharing import Stream
 from ..cache.stores import Store
+from ..cache.streams import Stream
 from ..values import Call, Endpoint, Entry, Failure, Reply
 
 if TYPE_CHECKING:

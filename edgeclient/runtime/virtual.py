@@ -19,8 +19,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..cache.flights import Flight
-from ..cache.sharing import Stream
 from ..cache.stores import Store
+from ..cache.streams import Stream
 from ..values import UNSENT, Call, Endpoint, Entry, Failure, Reply
 from .protocol import AttemptFailed, Learn
 

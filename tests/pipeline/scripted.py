@@ -12,9 +12,9 @@ import pytest
 
 from edgeclient.cache.flights import Flight, Flights
 from edgeclient.cache.marks import Subject
-from edgeclient.cache.sharing import Stream
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.memory import MemoryStore
+from edgeclient.cache.streams import Stream
 from edgeclient.policies import Policies
 from edgeclient.pops.selector import Selector
 from edgeclient.runtime.protocol import AttemptFailed, Learn, run_sync
