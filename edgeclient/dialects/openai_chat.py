@@ -10,6 +10,7 @@ from . import sse
 
 _CHUNK = {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation"}
 _DELTA = {"role", "content", "refusal"}
+_TEXT = {"role", "content"}
 
 
 class OpenAIChat:
@@ -81,7 +82,7 @@ def _finished(choice: Any) -> bool:
         and isinstance(message.get("role"), str)
         and isinstance(message.get("content"), str)
         and bool(message["content"])
-        and not any(map(message.get, message.keys() - {"role", "content"}))
+        and not any(map(message.get, message.keys() - _TEXT))
         and not choice.get("logprobs")
     )
 
