@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
-from ..values import Call, Controls, Entry, Json, Reply
+from ..values import UNSAID, Call, Controls, Entry, Json, Reply
 
 if TYPE_CHECKING:
     from ..settings import Cache
@@ -99,8 +99,8 @@ def revalidate_s(said: Controls, cache: Cache) -> float:
 
 def kept_stale_s(said: Controls, cache: Cache) -> float:
     """How long the entry of this call's answer is kept after its end: for this caller, and for the others."""
-    own = said.stale_if_error_s or 0.0, said.stale_while_revalidate_s or 0.0
-    return max(cache.stale_if_error_s, cache.stale_while_revalidate_s, *own)
+    most_s = max(cache.stale_if_error_s, cache.stale_while_revalidate_s)
+    return most_s if said is UNSAID else max(most_s, said.stale_if_error_s or 0.0, said.stale_while_revalidate_s or 0.0)
 
 
 def fresh_until(entry: Entry, call: Call) -> float:
