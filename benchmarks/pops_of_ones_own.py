@@ -2,9 +2,10 @@
 
     python benchmarks/pops_of_ones_own.py [--calls 300] [--json FILE]
 
-Workers in workerd, Fly in nginx, Lambda@Edge in awslambdaric behind the tests' CloudFront (`tests/deploy/rigs.py`; run
-`python tests/deploy/runtimes.py` once). One kept-alive connection, calls one after the other, medians; calls through the
-PoP and straight ones take turns, so that both see the same machine. Exit status 1 when a bar is missed:
+Workers in workerd, Fly in nginx, Lambda@Edge in awslambdaric behind the tests' CloudFront, Fastly's project in Node with
+stand-ins for Fastly (`tests/deploy/rigs.py`; run `python tests/deploy/runtimes.py` once). One kept-alive connection, calls
+one after the other, medians; calls through the PoP and straight ones take turns, so that both see the same machine. Exit
+status 1 when a bar is missed:
 
   hit      a hit comes within 1 round trip and 5 ms
   miss     a miss takes at most 5 ms longer than straight to the origin (by the difference of the medians)

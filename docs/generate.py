@@ -78,6 +78,11 @@ will do.
 {_prose(settings.Hedge)}
 
 {_fields_table(settings.Hedge)}
+## `KeepWarm`
+
+{_prose(settings.KeepWarm)} How to use it: [Set up PoPs](../how-to/pops.md#keep-models-from-being-put-away).
+
+{_fields_table(settings.KeepWarm)}
 ## `Cascade`
 
 {_prose(settings.Cascade)} How to use it: [Ask a small model first](../how-to/cascade.md).
@@ -183,7 +188,8 @@ own), a product gets [its own words](systems.md) for them, and a client's own `b
 A header that comes twice is one list with commas. One that is not understood is ignored, and counted in
 `edge.status().mishaps`. [How to use them](../how-to/cache.md#say-it-for-one-call).
 
-Unknown directives are ignored. `min-fresh` and `max-stale` are not understood in this release.
+Other directives, and times that are no whole number of seconds, are ignored and counted likewise. `min-fresh` and
+`max-stale` are not understood in this release.
 
 `Edge-Route: inference | gateway | direct` sends one call another way than the settings and the catalogue would. Headers
 whose name begins with `edge-` are edgeclient's: they are taken out before sending.
@@ -369,13 +375,27 @@ def _cache_rows(system: System) -> list[tuple[str, str]]:
         ] * system.opaque_cache
     sign = f"`{words.member}` in the body: " if words.member else ""
     said = {name: words.of(controls.read([("cache-control", name.replace("N", "60"))])) for name in _CACHE_WORDS}
+    own = [("Edge-Cache-Ttl: N", words.ttl), ("Edge-Cache-Namespace: NAME", words.namespace)]
+    lives = [
+        (
+            f"`{name}` becomes",
+            sign + ", ".join(f"`{h}: {_blanks_of(v)}`" for h, v in found.items())
+            if found
+            else "nothing: it has no word",
+        )
+        for name, found in own
+    ]
     return [
         (
             f"`Cache-Control: {name}` becomes",
             sign + ", ".join(f"`{h}: {v.replace('60', 'N')}`" for h, v in found.items()),
         )
         for name, found in said.items()
-    ]
+    ] + lives
+
+
+def _blanks_of(value: str) -> str:
+    return value.format(s="N", namespace="NAME", caller="DIGEST", request="DIGEST")
 
 
 def _words(words: bytes) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .anthropic import Anthropic, AsyncAnthropic
     from .edge import Edge, Status
     from .openai import AsyncOpenAI, OpenAI
-    from .settings import Cache, Cascade, Endpoint, Hedge
+    from .settings import Cache, Cascade, Endpoint, Hedge, KeepWarm
     from .telemetry.events import Event
     from .transports import AsyncEdgeTransport, EdgeTransport
 
@@ -35,6 +35,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "Hedge",
+    "KeepWarm",
     "Notes",
     "OpenAI",
     "RouteError",
@@ -57,6 +58,7 @@ _WHERE = {
     "Cache": "settings",
     "Cascade": "settings",
     "Hedge": "settings",
+    "KeepWarm": "settings",
     "EdgeTransport": "transports",
     "AsyncEdgeTransport": "transports",
     "Event": "telemetry.events",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import attempts
 from .attempts import Budget, Trace
 from .dialects import texts
+from .dialects.usage import TOKENS
 from .noting import Used
 from .pops.selector import Selector
 from .routing.cascade import good
@@ -49,7 +50,7 @@ def note_use(leg: Call, reply: Reply, models: Knowledge, trace: Trace) -> None:
     answer = _answer(reply)
     if answer is None or leg.dialect is None:
         return
-    tokens = texts.TOKENS[leg.dialect.name](answer)
+    tokens = TOKENS[leg.dialect.name](answer)
     if tokens is not None:
         trace.used.append(Used(leg.model, *tokens, cost=models.cost_of(leg.model, *tokens)))
 

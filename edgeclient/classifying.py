@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .cache import controls
 from .cache.key import LARGE, SHARED, credential_digest, exact_key
-from .cache.policy import is_shared, object_of
-from .dialects import arrays, dialect_of
+from .cache.policy import as_set, is_sampled, is_shared, object_of
+from .dialects import arrays, aside_of, dialect_of
 from .dialects.prompts import PROMPTS
 from .dialects.texts import SCHEMAS
 from .policies import Policies
@@ -17,7 +17,9 @@ _OPENING = 1024  # bytes by which a conversation is told
 
 def classify(request: Request, edge: Policies) -> Call:
     """The call that a request makes. Never raises on odd requests: what is not understood goes on as it is."""
-    found = dialect_of(request.method, request.path)
+    found, is_routed = dialect_of(request.method, request.path), True
+    if found is None and edge.store is not None:
+        found, is_routed = aside_of(request.method, request.path), False
     if found is not None and request.sdk not in ("", found[0]):
         found = None
     body = object_of(request.body) if found is not None or edge.settings.aliases else None
@@ -29,17 +31,22 @@ def classify(request: Request, edge: Policies) -> Call:
     own = _is_own(request, edge)
     model, streamed = str(body.get("model", "")), body.get("stream") is True
     live = streamed if request.live is None else request.live
-    route = (way or edge.routes.of(model)) if own and edge.endpoints else Route.DIRECT
+    route = (way or edge.routes.of(model)) if own and edge.endpoints and is_routed else Route.DIRECT
     said = _said(request, edge) if says or edge.around is not None else UNSAID
+    if edge.says_caching:
+        said = as_set(said, model, route, edge.settings.cache)
     first_model = ""
     family: str | None = ""
     if edge.settings.cascade and own and not live and not streamed and way is None:
         first_model, family = _cascaded(model, dialect, body, edge)
     key: str = ""
     parts: tuple[str, ...] = ()
+    reason = ""
     if edge.store is not None and family is not None and (said.store or said.lookup):
         family = f"{dialect.name}/{route._value_}{family}"
-        if dialect.name == arrays.DIALECT:
+        if edge.settings.cache.temperature != "always" and is_sampled(dialect, body):
+            reason = "temperature"
+        elif dialect.name == arrays.DIALECT:
             key, parts = _keys(request, dialect, family, body, said, edge, live)
         else:
             key = _key(request, family, body, said, edge, len(request.body))
@@ -63,13 +70,14 @@ def classify(request: Request, edge: Policies) -> Call:
         parts=parts,
         controls=said,
         idempotent=idempotent or key != "",
-        keeps_origin=not own or route is Route.DIRECT,
+        keeps_origin=not own or (route is Route.DIRECT and is_routed),
         retry=retry,
         residency=request.residency,
         provider=request.sdk if request.default_origin else "",
         asked_model=asked_model,
         first_model=first_model,
         question=question,
+        reason=reason,
     )
 
 
@@ -160,11 +168,18 @@ def _cascaded(model: str, dialect: Dialect, body: Json, edge: Policies) -> tuple
 
 def _said(request: Request, edge: Policies, *, cacheable: bool = True) -> Controls:
     """What the caller says about caching. Where this cache is off, or never has the answer, those behind it are meant."""
-    said = controls.read(request.headers, lambda name, why: edge.telemetry.mishap(name, ValueError(why)))
+
+    def note(name: str, why: str) -> None:
+        if edge.store is not None or name != "Cache-Control":  # which is said to the API where there is no cache here
+            edge.telemetry.mishap(name, ValueError(why))
+
+    said = controls.read(request.headers, note)
     around = edge.around.get(UNSAID) if edge.around is not None else UNSAID
     if around is not UNSAID:
         said = controls.within(said, around)
-    return said if edge.store is not None and cacheable else Controls(said.store, said.lookup, said.max_age_s)
+    if edge.store is not None and cacheable:
+        return said
+    return Controls(said.store, said.lookup, said.max_age_s, namespace=said.namespace, ttl_s=said.ttl_s)
 
 
 def _aliased(body: Json | None, request: Request, edge: Policies) -> tuple[Json | None, str]:

@@ -68,7 +68,8 @@ class Status:
 
     `counts`: calls, attempts, failovers, errors, hit, miss, bypass, stored, upstream hits (a cache beyond this one answered),
     stale answers (of the hits, after an outage), refreshes (of stale answers, beside calls, and calls themselves), broken
-    streams, hedges, and calls for retired models and for ending models (within 30 days). `cache_entries`: held in memory, or
+    streams, hedges, calls for retired models and for ending models (within 30 days), and keep-warm calls (which nobody made,
+    and which are none of the others). `cache_entries`: held in memory, or
     in the file that `Cache(store=...)` names; one past its time counts until it is asked for, swept or pushed out. What a
     server holds is not counted.
     """
@@ -114,6 +115,7 @@ class Edge:
         dead_path_s: Any = _UNSET,
         watchdog: Any = _UNSET,
         flight_wait_s: Any = _UNSET,
+        stream_wait_s: Any = _UNSET,
         keepalive_s: Any = _UNSET,
         keep_warm: Any = _UNSET,
         notes: Any = _UNSET,
@@ -227,6 +229,8 @@ class Edge:
         """Forget every stored answer, for all who share the store. Raises `StoreError` where that did not succeed."""
         if self.policies.semantic is not None:
             self.policies.semantic.forget()
+        if self.policies.catalogue is not None:
+            self.policies.catalogue.forget()
         if self.policies.store is not None:
             self.policies.store.clear()
             self.policies.store.invalidate(EVERYTHING, time.time())  # what other processes have in memory
@@ -331,6 +335,8 @@ class Edge:
         if edge.semantic is not None and edge.later is not None:
             edge.semantic.after_fork(random.Random())
             edge.later.after_fork()
+            if edge.catalogue is not None:
+                edge.catalogue.after_fork()
 
     def _by_version(self, status: EndpointStatus) -> EndpointStatus:
         host = urlsplit(status.url).hostname or ""
@@ -340,7 +346,10 @@ class Edge:
     def _warmer(self) -> Warmer:
         from .http.warming import Warmer  # only who keeps connections warm pays for it
 
-        return Warmer(self.settings.keep_warm, self.policies, self.settings.rtt_source)
+        said = self.settings.keep_warm
+        if said.models:
+            self.policies.selector.keep_models()
+        return Warmer(said, self.policies, self.settings.rtt_source)
 
     def _store(self, said: dict[str, Any], telemetry: Telemetry) -> Store:
         if self.settings.cache.store == "memory" and self.settings.cache.encryption is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import weakref
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, field
 from functools import lru_cache
 from typing import Any
 
@@ -38,7 +39,7 @@ class Match:
 
 @value
 class Used:
-    """What one of a cascade's models was asked to read and to write, as its answer says. Both are paid for."""
+    """What a model was asked to read and to write, as its answer says: each of a cascade's is paid for, a hit's was once."""
 
     model: str
     input_tokens: int  # those from a provider's prompt cache among them
@@ -56,6 +57,9 @@ class Notes:
     attempts: int = 0  # requests this call sent
     tried: tuple[Attempt, ...] = ()  # those requests, in order
     cache: str = "off"  # hit | miss | bypass | off
+    reason: str = (
+        ""  # of a bypass: the setting that says so ("temperature"); "" where the call says so, or shows no key
+    )
     upstream_cache: str = ""  # hit | miss, where a cache beyond this one says so: a PoP's, a gateway's
     upstream_age_s: float | None = None  # how old the answer is, as such a cache says
     key: str = ""  # of the exact cache; safe to log
@@ -66,6 +70,8 @@ class Notes:
     match: Match | None = None  # of a hit whose prompt was another one: the semantic cache's
     collapsed: bool = False  # the same call of another caller was sent: this is its answer, or its stream read along
     original_id: str = ""  # of a hit: the id the provider gave its answer
+    original_usage: Mapping[str, Any] | None = field(default=None, hash=False)  # where a hit says zero: as given
+    avoided: Used | None = None  # of a hit that says zero, or has a price in `models`: what it is spared
     rtt_ms: float | None = None  # of the path to the endpoint, measured with this answer
     took_ms: float | None = None  # from the call's start to the answer's head
     model: str = ""  # the model that was asked for at the endpoint (which may map it to a name of its own)
@@ -74,6 +80,9 @@ class Notes:
         ""  # of a cascade: "first" (the small model's answer passed) or "second"; "" for a hit and without one
     )
     used: tuple[Used, ...] = ()  # of a cascade: what each model that gave an answer used, the small one first
+    untold: tuple[
+        str, ...
+    ] = ()  # of what was said about caching: words that the cache behind the endpoint does not know
 
     def as_dict(self) -> dict[str, Any]:
         """The notes as plain values, for logs."""
@@ -103,6 +112,8 @@ def _cache_status(notes: Notes) -> str:
         said += "; stored"
     if notes.collapsed:
         said += "; collapsed"
+    if notes.reason:
+        said += f"; detail={notes.reason}"
     if notes.match is not None:
         said += f"; detail={notes.match.tier}"
     return f'{said}; key="{notes.key}"' if notes.key else said

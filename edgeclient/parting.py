@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from .cache.policy import dumps
 from .dialects import arrays
+from .dialects.usage import unused
 from .policies import Policies
 from .recalling import given, not_cached, recall_parts
 from .runtime.protocol import Runtime
@@ -34,7 +35,7 @@ async def respond_in_parts(call: Call, edge: Policies, rt: Runtime, began: float
     reply, _ = await fetch(asked, edge, rt, began)
     if asked is call or reply.status != 200:
         return reply
-    whole = _joined(call, known, asked, reply)
+    whole = _joined(call, known, asked, reply, unpaid=edge.settings.cache.usage == "zero")
     if whole is None:
         edge.telemetry.mishap(
             "embeddings in parts", ValueError("the new ones do not fit the known ones; all are asked")
@@ -68,12 +69,14 @@ def _as_one(call: Call, known: Mapping[str, Entry]) -> Entry | None:
     )
 
 
-def _joined(call: Call, known: Mapping[str, Entry], asked: Call, reply: Reply) -> Reply | None:
-    """The answer of the whole call; None where the parts do not fit together."""
+def _joined(call: Call, known: Mapping[str, Entry], asked: Call, reply: Reply, *, unpaid: bool) -> Reply | None:
+    """The answer of the whole call; None where the parts do not fit together. `unpaid`: what was known says no usage."""
     new = arrays.apart(_object(reply.body or b""), _inputs(asked))
     if new is None:
         return None
     answers = {key: json.loads(entry.body) for key, entry in known.items()} | dict(zip(asked.parts, new, strict=True))
+    if unpaid:
+        answers |= {key: unused(answers[key]) for key in known}
     whole = arrays.together([answers[key] for key in call.parts])
     if whole is None:
         return None

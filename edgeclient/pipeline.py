@@ -78,7 +78,7 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
             return reply
     stored, lookup = False, None
     try:
-        if flight is not None and edge.leases and not call.live:  # who leads here follows, where another process leads
+        if flight is not None and _waits_for_others(call, edge):  # who leads here follows, where another process leads
             reply = await recall_led(call, edge, rt, began)
             stored = reply is not None
         if reply is None and call.question is not None:
@@ -90,11 +90,15 @@ async def respond(call: Call, edge: Policies, rt: Runtime) -> Reply:
         return reply
     finally:
         if isinstance(flight, Stream):
-            offer(flight, reply)
+            offer(flight, reply, stored=stored)
         elif flight is not None:
             edge.flights.land(flight, stored=stored)
-            if edge.leases and not stored:
-                let_go(call, edge)
+        if flight is not None and not stored and (reply is None or reply.tee is None):  # else the tee will tell
+            let_go(call, edge)
+
+
+def _waits_for_others(call: Call, edge: Policies) -> bool:
+    return edge.stream_leases if call.live else edge.leases
 
 
 def _refresh(call: Call, edge: Policies, rt: Runtime) -> None:

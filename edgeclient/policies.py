@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .cache import policy
 from .cache.flights import Flight, Flights
 from .cache.later import Later
 from .cache.refreshing import Refreshes
@@ -23,6 +24,7 @@ from .telemetry.events import Telemetry
 from .values import Controls, Endpoint
 
 if TYPE_CHECKING:
+    from .cache.catalogue import Catalogue
     from .cache.lessons import Lessons
     from .cache.semantic import Semantic
     from .settings import Settings
@@ -42,6 +44,7 @@ class Policies:
     streams: Streams = field(default_factory=Streams)  # under way, for others to read along
     semantic: Semantic | None = None  # None: only equal questions are the same
     lessons: Lessons | None = None  # of what the semantic cache has learned; None: it ends with this process
+    catalogue: Catalogue | None = None  # of the store's questions; None: this process knows its own
     later: Later | None = None  # where answers are compared, beside calls
     first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered
     retries: RetryBudget = field(default_factory=RetryBudget)
@@ -54,12 +57,18 @@ class Policies:
     models: Knowledge = field(init=False)
     renamed: Mapping[str, tuple[Named, ...]] = field(init=False)
     routes: routes.Rules = field(init=False)
+    paces: bool = field(init=False)  # streams come out of the cache as they first came
     leases: bool = field(init=False)  # processes that share the store ask one after the other
+    says_caching: bool = field(init=False)  # the settings say how long answers live, or in which namespace
+    stream_leases: bool = field(init=False)  # where the answer is streamed, too
 
     def __post_init__(self) -> None:
         said = self.settings
         self.models = Knowledge(said.models)
+        self.paces = said.cache.pace == "recorded"
+        self.says_caching = self.store is not None and policy.says(said.cache)
         self.leases = self.store is not None and self.store.leases
+        self.stream_leases = self.leases and said.stream_wait_s > 0
         self.renamed = renamed(self.endpoints)
         self.routes = routes.Rules(said.routes, self.models)
         self.candidates = routes.Candidates(self.endpoints, origin=said.origin, regions=said.allow_regions)

@@ -24,11 +24,14 @@ def stream_key(call: Call) -> str:
     return f"{call.key} {call.body.get('stream_options')}"
 
 
-def offer(stream: Stream, reply: Reply | None) -> None:
-    """The leader has its answer: let others read it along where it is an event stream, else release them at once."""
+def offer(stream: Stream, reply: Reply | None, *, stored: bool) -> None:
+    """The leader has its answer: let others read it along where it is an event stream, else release them at once.
+
+    `stored`: it is in the cache, for them too.
+    """
     tee = reply.tee if reply is not None and _is_stream(reply) else None
     if reply is None or not isinstance(tee, Tee):
-        stream.head((), None, None)
+        stream.no_head(stored=stored)
         return
     reply.shared = stream
     stream.head(reply.headers, reply.notes, tee)
@@ -75,7 +78,7 @@ async def read_along(call: Call, edge: Policies, rt: Runtime, began: float, stre
 
 async def _aboard(edge: Policies, rt: Runtime, began: float, stream: Stream) -> Reader | None:
     """A reader of the stream, when the part that its leader waits for has come."""
-    if not rt.can_follow(stream):
+    if stream.tee is None or not rt.can_follow(stream):
         return None
     shared = stream.share()
     if shared.ready.landed is None:

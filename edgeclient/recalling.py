@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .attempts import Trace
-from .cache import policy
-from .cache.tee import Tee
+from .cache import pace, policy
+from .cache.pace import Paced, TimedTee
+from .cache.tee import AwaitedTee, Tee
 from .dialects import arrays
 from .dialects.texts import TEXTS
+from .dialects.usage import TOKENS, unused
 from .judging import broken_by
-from .noting import Match, Notes
+from .noting import Match, Notes, Used
 from .policies import Policies
 from .reporting import notes_of
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import ORIGIN, Call, Entry, Outcome, Question, Reply
+from .values import ORIGIN, Call, Entry, Json, Outcome, Question, Reply
 
 if TYPE_CHECKING:
     from .cache.semantic import Lookup
@@ -46,25 +48,44 @@ async def recall(
         if not policy.usable(entry, call, rt.wall(), stale_s):
             return None
         if call.question is not None:
-            _notice(call.question, entry.key, edge)
+            _notice(call.question, entry, edge)
         return _hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
     except Exception as error:
         edge.telemetry.mishap("cache load", error)
         return None
 
 
-def _notice(question: Question, key: str, edge: Policies) -> None:
+def _notice(question: Question, entry: Entry, edge: Policies) -> None:
     """An entry that another process has stored, or an earlier one: its question is known now, and may be found by others."""
     semantic = edge.semantic
-    if semantic is None or edge.later is None or semantic.knows(key):
+    if semantic is None or edge.later is None or semantic.knows(entry.key):
         return
 
     def keep() -> None:
         vector = semantic.vectors.vector(question.text)
         if vector is not None:
-            semantic.keep(question, vector, key)
+            _keep_question(question, vector, entry, edge)
 
     edge.later.put(keep)
+
+
+def _keep_question(question: Question, vector: Any, entry: Entry, edge: Policies) -> None:
+    """The answer to this question is stored: it may be found by others, here and where the store is shared."""
+    assert edge.semantic is not None
+    if edge.catalogue is None:
+        edge.semantic.keep(question, vector, entry.key)
+    else:
+        edge.semantic.keep(question, vector, entry.key, entry)
+        edge.catalogue.add(question, vector, entry)
+
+
+def _miss(lookup: Lookup, edge: Policies) -> None:
+    """The store does not have the answer of a candidate, or does not say so in time."""
+    assert edge.semantic is not None
+    if edge.catalogue is None:
+        edge.semantic.drop(lookup.key)
+    else:
+        edge.catalogue.miss(lookup.question.partition, lookup.key)
 
 
 async def recall_stale(call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace) -> Reply | None:
@@ -87,7 +108,8 @@ async def recall_led(call: Call, edge: Policies, rt: Runtime, began: float) -> R
         return policy.usable(entry, call, rt.wall())
 
     try:
-        entry = await rt.claim(edge.store, call.key, usable, edge.settings.flight_wait_s)
+        longest_s = edge.settings.stream_wait_s if call.live else edge.settings.flight_wait_s
+        entry = await rt.claim(edge.store, call.key, usable, longest_s)
         return _hit(call, entry, edge, rt, began, collapsed=True) if entry is not None else None
     except Exception as error:
         edge.telemetry.mishap("cache lease", error)
@@ -110,6 +132,8 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
         return None, None
     lookup = None
     try:
+        if edge.catalogue is not None:
+            edge.catalogue.look(question.partition, rt.wall())
         vector = await rt.vector(semantic.vectors, question.text)
         if vector is None:
             return None, None
@@ -118,7 +142,7 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
             return None, lookup
         entry = await rt.load(edge.store, lookup.key)
         if entry is None:
-            semantic.drop(lookup.key)
+            _miss(lookup, edge)
         if entry is None or not policy.usable(entry, call, rt.wall()):
             return None, lookup
         semantic.served(lookup, call.key)
@@ -157,7 +181,9 @@ def _hit(
     """
     tried = tuple(trace.tried) if trace is not None else ()
     wall = rt.wall()
-    body = policy.render(entry, call, wall)
+    answer, original, avoided = _accounted(call, entry, edge)
+    steps = policy.paced(entry, call, wall, answer) if entry.pace and call.live and edge.paces else ()
+    body = None if steps else policy.render(entry, call, wall, answer)
     kind = b"text/event-stream; charset=utf-8" if call.streamed else b"application/json"
     notes = Notes(
         route=call.route.value,
@@ -172,12 +198,35 @@ def _hit(
         match=match,
         collapsed=collapsed,
         original_id=entry.id,
+        original_usage=original,
+        avoided=avoided,
         took_ms=(rt.now() - began) * 1e3,
         model=call.model,
         asked_model=call.asked_model,
     )
     edge.telemetry.emit(Event(wall, call.model, notes, status=200))
-    return Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
+    reply = Reply(200, [(b"content-type", kind), *policy.headers_of(entry, call)], body, notes=notes)
+    if steps:
+        reply.paced = Paced(steps, rt.now, rt.sleep)
+    return reply
+
+
+def _accounted(call: Call, entry: Entry, edge: Policies) -> tuple[Json | None, Json | None, Used | None]:
+    """The answer to give in place of the stored one, its usage as the provider gave it, and what the call is spared.
+
+    None where the stored one does: nothing is read then. The entry stays as it is: other edges may say it otherwise.
+    """
+    as_zero = edge.settings.cache.usage == "zero"
+    if call.dialect is None or not (as_zero or edge.models.has_price(call.model)):
+        return None, None, None
+    answer = json.loads(entry.body)
+    if "usage" not in answer:
+        return None, None, None
+    read = TOKENS.get(call.dialect.name)
+    tokens, avoided = read(answer) if read is not None else None, None
+    if tokens is not None:
+        avoided = Used(call.model, *tokens, cost=edge.models.cost_of(call.model, *tokens))
+    return (unused(answer), answer.get("usage"), avoided) if as_zero else (None, None, avoided)
 
 
 def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
@@ -237,7 +286,14 @@ def _fresh_s(call: Call, edge: Policies, trace: Trace) -> float:
 
 
 def _entry(
-    call: Call, edge: Policies, reply: Reply, body: bytes, trace: Trace, fresh_s: float, now: float
+    call: Call,
+    edge: Policies,
+    reply: Reply,
+    body: bytes,
+    trace: Trace,
+    fresh_s: float,
+    now: float,
+    times: pace.Times = (),
 ) -> Entry | None:
     said = edge.settings.cache
     return policy.entry_of(
@@ -251,6 +307,7 @@ def _entry(
         endpoint=trace.endpoint.name,
         pop=trace.pop,
         namespace=call.controls.namespace or said.namespace,
+        times=times,
     )
 
 
@@ -262,7 +319,7 @@ def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
     semantic, store, dialect = edge.semantic, edge.store, call.dialect
     if semantic is None or store is None or dialect is None:
         return
-    semantic.keep(lookup.question, lookup.vector, entry.key)
+    _keep_question(lookup.question, lookup.vector, entry, edge)
     lessons, now = edge.lessons, entry.stored_at
     if edge.later is None or not (lookup.key or (lessons is not None and lessons.is_due(now))):
         return
@@ -274,6 +331,8 @@ def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
         if other is not None:
             texts = TEXTS[dialect.name]
             semantic.learn(lookup, texts(json.loads(entry.body)), texts(json.loads(other.body)), now)
+        elif lookup.key:
+            _miss(lookup, edge)
 
     if not edge.later.put(compare):
         edge.telemetry.count("comparisons left out")
@@ -293,19 +352,38 @@ def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, trace: Trace, 
             if failure is not None and (endpoint is not ORIGIN or not call.keeps_origin):
                 now = rt.now()
                 edge.selector.record(Outcome(endpoint, failure, reply.status, took_s=now - head_at), now)
-        if body is None or not keeps or edge.store is None:
-            return
-        try:
-            fresh_s, now = _fresh_s(call, edge, trace), rt.wall()
-            entry = _entry(call, edge, reply, reply.decode(body), trace, fresh_s, now)
-            if entry is not None and edge.store.save(entry, now):
-                edge.telemetry.count("stored")
-                if lookup is not None:
-                    _teach(lookup, call, entry, edge)
-        except Exception as problem:
-            edge.telemetry.mishap("cache save", problem)
+        times: pace.Times = tee.times if isinstance(tee, TimedTee) else ()
+        stored = body is not None and keeps and _keep_stream(call, edge, rt, reply, body, trace, lookup, times)
+        if not stored and edge.stream_leases:
+            let_go(call, edge)
 
     closing, failing = (call.dialect.closing, call.dialect.failing) if call.streamed else (b"", None)
     if endpoint is ORIGIN:
         failing = None
-    return Tee(on_end, closing=closing, limit=_TEE_LIMIT if keeps else 0, failing=failing)
+    limit = _TEE_LIMIT if keeps else 0
+    if keeps and edge.paces and call.streamed:
+        tee: Tee = TimedTee(on_end, rt.now, closing=closing, limit=limit, failing=failing)
+    else:
+        kind = AwaitedTee if edge.stream_leases else Tee
+        tee = kind(on_end, closing=closing, limit=limit, failing=failing)
+    return tee
+
+
+def _keep_stream(
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None,
+    times: pace.Times,
+) -> bool:  # fmt: skip
+    """`keep` for a body that has gone by: nothing waits here, not even in shape."""
+    try:
+        if times:
+            times = pace.decoded(times, body, reply.header(b"content-encoding").strip().lower())
+        entry = _entry(call, edge, reply, reply.decode(body), trace, _fresh_s(call, edge, trace), rt.wall(), times)
+        if entry is None or edge.store is None or not edge.store.save(entry, rt.wall()):
+            return False
+        edge.telemetry.count("stored")
+        if lookup is not None:
+            _teach(lookup, call, entry, edge)
+    except Exception as problem:
+        edge.telemetry.mishap("cache save", problem)
+        return False
+    return True

@@ -5,9 +5,10 @@ from __future__ import annotations
 from .attempts import Trace
 from .noting import Notes
 from .policies import Policies
+from .routing import caching
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import Call, Reply
+from .values import UNSAID, Call, Reply
 
 
 def notes_of(
@@ -35,6 +36,7 @@ def notes_of(
         attempts=sent,
         tried=tuple(trace.tried),
         cache=cache,
+        reason=call.reason,
         upstream_cache=trace.beyond.said,
         upstream_age_s=trace.beyond.age_s,
         key=call.key,
@@ -47,7 +49,12 @@ def notes_of(
         asked_model=call.asked_model,
         cascade=leg,
         used=tuple(trace.used),
+        untold=() if call.controls is UNSAID or not sent else _untold(call, trace),
     )
+
+
+def _untold(call: Call, trace: Trace) -> tuple[str, ...]:
+    return caching.untold(trace.endpoint, call.controls, call.sdk, is_there=bool(trace.beyond.said))
 
 
 def report_error(call: Call, edge: Policies, trace: Trace, rt: Runtime, began: float, error: str) -> None:

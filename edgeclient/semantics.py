@@ -1,19 +1,26 @@
-"""The semantic cache of an edge, for its user: reports, explanations, complaints. Imports numpy through the index."""
+"""The semantic cache of an edge, for its user: reports, explanations, complaints. Imports numpy through the index.
+
+Writes down what was learned when the process ends.
+"""
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import time
+import weakref
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from .cache.catalogue import Catalogue
 from .cache.embedders import Embedder, Vectors, embedder, onnx_embedder
 from .cache.evidence import Report
 from .cache.later import Later
 from .cache.lessons import Lessons
 from .cache.semantic import Explained, Semantic
 from .cache.stores import Store
+from .cache.stores.backend import Mishap
 from .errors import SettingsError
 from .noting import notes
 from .policies import Policies
@@ -34,8 +41,14 @@ def begin(edge: Policies, chance: Random) -> None:
         mishap=edge.telemetry.mishap,
     )
     shared = getattr(edge.store, "below", None)  # what is in this process's memory alone ends with it
-    edge.lessons = Lessons(edge.semantic, shared) if shared is not None else None
     edge.later = Later("semantic-comparison", edge.telemetry.mishap)
+    if shared is not None:
+        edge.lessons = Lessons(edge.semantic, shared)
+        _lasting[edge.lessons] = edge.telemetry.mishap
+        if said.keep_prompts:
+            later = Later("semantic-questions", edge.telemetry.mishap, rests=True)
+            edge.catalogue = Catalogue(edge.semantic.index, shared, later, edge.semantic.vectors.embedder.dimensions)
+            _lasting[edge.catalogue] = edge.telemetry.mishap
 
 
 def end(edge: Policies, now: float) -> None:
@@ -43,12 +56,29 @@ def end(edge: Policies, now: float) -> None:
     if edge.semantic is None or edge.later is None:
         return
     edge.later.settle(_PATIENCE_S)
-    if edge.lessons is not None:
-        try:
-            edge.lessons.close(now)
-        except Exception as error:
-            edge.telemetry.mishap("semantic lessons", error)
+    for lasting in (edge.lessons, edge.catalogue):
+        if lasting is not None:
+            _write_down(lasting, edge.telemetry.mishap, now)
     edge.semantic.forget()
+    if edge.catalogue is not None:
+        edge.catalogue.forget()
+
+
+def _write_down(lasting: Lessons | Catalogue, mishap: Mishap, now: float) -> None:
+    try:
+        lasting.close(now)
+    except Exception as error:
+        mishap("semantic lessons" if isinstance(lasting, Lessons) else "semantic questions", error)
+
+
+_lasting: weakref.WeakKeyDictionary[Lessons | Catalogue, Mishap] = weakref.WeakKeyDictionary()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """What a script that ends has learned is there the next time. The store, whose own turn comes later, writes it."""
+    for lasting, mishap in list(_lasting.items()):
+        _write_down(lasting, mishap, time.time())
 
 
 def _made(said: Any) -> Embedder:
@@ -101,7 +131,10 @@ class SemanticCache:
         """
         semantic, _, store = self._on()
         said = notes(answer)
-        key = semantic.wrong(said.key, time.time()) if said is not None and said.match is not None else ""
+        lookup = semantic.wrong(said.key, time.time()) if said is not None and said.match is not None else None
+        key = lookup.key if lookup is not None else ""
         if key:
             store.delete(key)
+            if self._edge.catalogue is not None and lookup is not None:
+                self._edge.catalogue.miss(lookup.question.partition, key)
         return bool(key)

@@ -13,6 +13,8 @@ from .noting import Notes
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 Json = Mapping[str, Any]  # a parsed JSON object, as it came from outside
+Piece = tuple[int, int, float]  # of a streamed text: which part of the answer, characters, seconds after the one before
+Step = tuple[float, bytes]  # of a stream: seconds to wait, and what comes then
 
 
 class Route(Enum):
@@ -95,6 +97,7 @@ class Dialect(Protocol):
     """
 
     name: str
+    samples: bool  # a model draws the answer by chance, unless a call says otherwise
     closing: bytes  # stands in the last event of a complete stream; b"" when only the end of the body tells
 
     @property
@@ -115,6 +118,15 @@ class Dialect(Protocol):
 
     def replay(self, answer: Json, body: Json) -> bytes:
         """The event stream that spells a whole answer out, for a request that asked for one."""
+
+    def steps(self, answer: Json, body: Json, pieces: Sequence[Piece]) -> list[Step]:
+        """The same stream, event by event, in pieces that fit the answer; each text in one where there are none."""
+
+    def fits(self, answer: Json, pieces: Sequence[Piece]) -> bool:
+        """True when the pieces are exactly the texts of the answer."""
+
+    def spoken(self, event: bytes) -> Sequence[tuple[tuple[int, ...], int]]:
+        """To which texts an event of a stream adds, by numbers in the order of the texts, and how many characters."""
 
 
 @value
@@ -176,6 +188,7 @@ class Call:
     first_model: str = ""  # of a cascade: the small model that is asked before this one; else ""
     question: Question | None = None  # for the semantic cache; None: it is not asked
     stands_in: bool = False  # this is that first question: the body here is sent, not that of the request in hand
+    reason: str = ""  # why the cache is passed by, where a setting of its says so: "temperature"
     silent_s: float | None = None  # the longest silence before its answer; None: as the caller said
 
 
@@ -257,6 +270,16 @@ class Watch(Protocol):
     def end(self, *, complete: bool, error: BaseException | None = None) -> None: ...
 
 
+class Unwrapping(Protocol):
+    """Turns a body, part by part, into that of the API. Raises ValueError where it is broken or ends too early."""
+
+    kind: str  # the content type of what it gives
+
+    def feed(self, part: bytes) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
 def _as_it_is(body: bytes) -> bytes:
     return body
 
@@ -274,8 +297,14 @@ class Product(Protocol):
     def opaque_cache(self) -> bool:
         """True when it answers like questions from a cache of its own, and cannot be told not to."""
 
-    def cache_headers(self, said: Controls) -> Mapping[str, str]:
-        """The headers that tell its cache what the caller said; empty where it has no word for it."""
+    def cache_headers(self, said: Controls, stamps: Mapping[str, Callable[[], str]]) -> Mapping[str, str]:
+        """The headers that tell its cache what the caller said; empty where it has no word for it.
+
+        `stamps`: digests of the request, by name, for those words that need one.
+        """
+
+    def cache_untold(self, said: Controls, sdk: str) -> tuple[str, ...]:
+        """What the caller said that its cache has no word for; nothing where it has no cache."""
 
     def shapes(self, call: Call) -> bool:
         """False when the request goes as it is."""
@@ -286,15 +315,25 @@ class Product(Protocol):
 
     @property
     def seals(self) -> bool:
-        """True when it wants headers over the final body."""
+        """True when it wants headers over the final request."""
+
+    @property
+    def wraps(self) -> bool:
+        """True when it may answer in a form of its own."""
+
+    def unwrapping(self, status: int, headers: Mapping[str, str]) -> Unwrapping | None:
+        """What makes the API's answer of one that begins so; None when it is that already."""
+
+    def path(self, call: Call) -> str:
+        """The path below its address that a call goes to."""
 
     def name_there(self, model: str, sdk: str) -> str | None: ...
 
     def cannot(self, call: Call) -> str | None:
         """Why a call that it has the model for must not go there; None when it may."""
 
-    def seal(self, content: bytes) -> Mapping[str, str]:
-        """Headers over the body as it is sent; asked for each attempt."""
+    def seal(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Mapping[str, str]:
+        """Headers over the request as it is sent (its own headers by name in lower case); asked for each attempt."""
 
     def shape(self, call: Call, body: dict[str, Any]) -> dict[str, str]:
         """Make the body fit, in place, and give the headers to set."""
@@ -319,6 +358,7 @@ class Reply:
     upload_bytes_s: float | None = None  # how fast a long request went
     decode: Callable[[bytes], bytes] = _as_it_is  # undoes the content encoding of a body from the wire
     tee: Watch | None = None
+    paced: object | None = None  # in place of a body: what comes out of the cache at the pace of the first time
     shared: object | None = None  # a stream that other callers may read along, or how far this caller reads one along
     notes: Notes | None = None
     named: dict[bytes, bytes] = field(init=False)  # the first value of each header, by its name in lower case
@@ -353,6 +393,7 @@ class Entry:
     namespace: str = ""
     named: str = ""  # what the caller called the question; "": nothing
     tags: tuple[str, ...] = ()
+    pace: bytes = b""  # of a stream, in which pieces it came and when (pace.py); b"": at once
     bare: bool = field(default=False, compare=False)  # `body` is without what is new with each answer
 
     @property

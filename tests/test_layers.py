@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent / "edgeclient"
 # The longest name that fits a file decides: `runtime.protocol` is not `runtime`.
 LAYERS: list[list[set[str]]] = [
     [{"errors", "frozen", "noting", "values"}],
-    [{"settings", "surroundings"}, {"aws_tokens"}],
+    [{"settings", "surroundings"}, {"aws_tokens", "aws_signing", "aws_streams"}],
     [{"dialects"}, {"routing"}, {"pops"}, {"cache"}, {"telemetry"}, {"front"}],
     [{"runtime.protocol"}],
     [{"policies"}],
@@ -51,7 +51,7 @@ EXCEPTIONS = {
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
     [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "sharing", "semantic", "upstream")]
-    + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
+    + [f"cache.stores.{name}" for name in ("wire", "breaker", "pace", "backend", "layered", "redis_names")]
     + [
         f"cache.{name}"
         for name in ("lexicon", "roles", "reading", "guards", "features", "verifier", "matcher", "bound")
@@ -74,6 +74,7 @@ POLICIES = (
             "server_time",
             "limits",
             "cold",
+            "keeping",
             "hedging",
             "retry_budget",
             "track",

@@ -1,6 +1,6 @@
 """What a caller may say about caching for one call: request directives of RFC 9111 (5.2.1) and RFC 5861 (4). Pure.
 
-Directives that are not known here are ignored, as the RFC demands; so is a malformed one. Besides, four
+Directives that are not known here are ignored, as the RFC demands, and noted; so is a malformed one. Besides, four
 headers of our own.
 """
 
@@ -16,6 +16,8 @@ OWN = "edge-cache-"  # how our headers begin
 Note = Callable[[str, str], object]  # takes a header and what is wrong with it
 
 _LONGEST_S = 2.0**31  # what a longer time means (RFC 9111, section 1.2.2)
+_WORDS = frozenset({"no-store", "no-cache", "only-if-cached"})
+_TIMES = frozenset({"max-age", "stale-if-error", "stale-while-revalidate"})
 _NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?")
 
 
@@ -33,7 +35,7 @@ def read(headers: Iterable[tuple[str, str]], note: Note = lambda name, why: None
     for name, value in headers:
         if name == "cache-control" or name.startswith(OWN):
             found[name] = f"{found[name]},{value}" if name in found else value
-    said = _directives(found.pop("cache-control", ""))
+    said = _directives(found.pop("cache-control", ""), note)
     return _with_own(said, found, note) if found else said
 
 
@@ -77,20 +79,29 @@ def lifetime_s(said: str) -> float | None:
     return min(seconds, _LONGEST_S) if seconds > 0 else None
 
 
-def _directives(said: str) -> Controls:
+def _directives(said: str, note: Note) -> Controls:
     said = said.lower()
     if not said:
         return UNSAID
     words = {name.strip(): value.strip() for name, _, value in (word.partition("=") for word in said.split(","))}
+    for word in words.keys() - _WORDS - _TIMES - {""}:
+        note("Cache-Control", f"{word!r} is no word for this cache; say {', '.join(sorted(_WORDS | _TIMES))}")
+    times = {word: _seconds(words[word], word, note) for word in words.keys() & _TIMES}
     return Controls(
         store="no-store" not in words,
         lookup="no-store" not in words and "no-cache" not in words,
-        max_age_s=_seconds(words.get("max-age", "")),
+        max_age_s=times.get("max-age"),
         only_if_cached="only-if-cached" in words,
-        stale_if_error_s=_seconds(words.get("stale-if-error", "")),
-        stale_while_revalidate_s=_seconds(words.get("stale-while-revalidate", "")),
+        stale_if_error_s=times.get("stale-if-error"),
+        stale_while_revalidate_s=times.get("stale-while-revalidate"),
     )
 
 
-def _seconds(said: str) -> float | None:
-    return min(float(said), _LONGEST_S) if said.isdecimal() else None
+def _seconds(said: str, word: str, note: Note) -> float | None:
+    number = (
+        said[1:-1] if said[:1] == said[-1:] == '"' else said
+    )  # either form has to be understood (RFC 9111, section 5.2)
+    if number.isdecimal() and number.isascii():
+        return min(float(number), _LONGEST_S)
+    note("Cache-Control", f"{word}={said} is no whole number of seconds")
+    return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -131,7 +131,37 @@ def _spelled(said: Json, long: list[str]) -> str:
         if _encoder.c_make_encoder is not None
         else _encoder._make_iterencode(None, None, text, None, float.__repr__, ":", ",", True, False, True)
     )
-    return "".join(encode(said, 0))
+    parts = []
+    for name in sorted(said):
+        value = said[name]
+        spelled = text(name)  # before the value: it may be long
+        if type(value) is list and value and type(value[0]) is dict:
+            parts.append(f"{spelled}:[{','.join(_items(value, encode, long, text))}]")
+        else:
+            parts.append(f"{spelled}:{''.join(encode(value, 0))}")
+    return f"{{{','.join(parts)}}}"
+
+
+def _items(items: list[Any], encode: Any, long: list[str], text: Callable[[str], str]) -> Iterator[str]:
+    """Those of a list of objects, in pieces. Of a role and a text, as most are in a long chat, it takes half as long to write
+    them here: the encoder would call `text` four times for each."""
+    others: list[Any] = []  # that come next
+    for item in items:
+        if type(item) is dict and len(item) == 2:
+            content, role = item.get("content"), item.get("role")
+            if type(content) is str and type(role) is str:
+                if others:
+                    yield "".join(encode(others, 0))[1:-1]
+                    others = []
+                if len(content) > _LONG:  # as `text` does
+                    long.append(content)
+                    yield f'{{"content":#{len(content)},"role":{text(role)}}}'
+                else:
+                    yield f'{{"content":{_quoted(content)},"role":{text(role)}}}'
+                continue
+        others.append(item)
+    if others:
+        yield "".join(encode(others, 0))[1:-1]
 
 
 @lru_cache(maxsize=64)

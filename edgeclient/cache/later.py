@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -15,8 +16,9 @@ _IDLE_S = 10.0  # after which the thread ends; the next job starts another one
 class Later:
     """A queue of jobs. Thread-safe; a job that raises is told to `mishap`, and the next one runs."""
 
-    def __init__(self, name: str, mishap: Callable[[str, BaseException], None]) -> None:
-        self._name, self._mishap = name, mishap
+    def __init__(self, name: str, mishap: Callable[[str, BaseException], None], *, rests: bool = False) -> None:
+        """`rests`: after each job, as long as that took, so that calls have half of the time at least."""
+        self._name, self._mishap, self._rests = name, mishap, rests
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -47,13 +49,17 @@ class Later:
 
     def _run(self) -> None:
         while job := self._next():
+            began = time.monotonic()
             try:
                 job()
             except Exception as error:
                 self._mishap(self._name, error)
+            del job  # with all that it holds: the next one may be long in coming
             with self._awake:
                 self._busy = False
                 self._awake.notify_all()
+                if self._rests:
+                    self._awake.wait_for(lambda: False, time.monotonic() - began)
 
     def _next(self) -> Job | None:
         with self._awake:

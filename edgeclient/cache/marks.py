@@ -94,6 +94,11 @@ class Marks:
         self._latest = _NEVER
         self.after_fork()
 
+    @property
+    def heard(self) -> object:
+        """Another one whenever something more was made invalid."""
+        return self._at
+
     def after_fork(self) -> None:
         self._heard: frozenset[str] = frozenset()
         self._lock = threading.Lock()

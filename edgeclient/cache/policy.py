@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from sys import intern
 from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
-from ..values import UNSAID, Call, Controls, Entry, Json, Reply
+from ..values import UNSAID, Call, Controls, Dialect, Entry, Json, Reply, Route, Step
+from . import pace
+from .pace import Times
 
 if TYPE_CHECKING:
     from ..settings import Cache
@@ -25,7 +28,7 @@ _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would 
 
 def entry_of(
     call: Call, reply: Reply, body: bytes, *, now: float, fresh_s: float, age_s: float = 0.0, stale_s: float = 0.0,
-    endpoint: str, pop: str, namespace: str = "",
+    endpoint: str, pop: str, namespace: str = "", times: Times = (),
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
@@ -33,6 +36,7 @@ def entry_of(
     only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
 
     It stays fresh for `fresh_s` seconds from now; what a cache beyond this one had already is `age_s` old.
+    `times`: of a stream whose pace is to be kept, when its parts came.
     """
     if reply.status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER or fresh_s <= 0:
         return None
@@ -40,11 +44,12 @@ def entry_of(
     if answer is None or not call.dialect.storable(answer):
         return None
     stored = dumps(answer) if call.streamed else body
+    kept = pace.packed(body, times, call.dialect, answer) if times else b""
     return Entry(
         key=call.key,
         body=stored,
         has_usage=bool(answer.get("usage")),
-        size=len(stored) + _BESIDE,
+        size=len(stored) + len(kept) + _BESIDE,
         stored_at=now - age_s,
         expires_at=now + fresh_s,
         id=str(answer.get("id", "")),
@@ -56,21 +61,50 @@ def entry_of(
         namespace=intern(namespace),
         named=call.controls.named,
         tags=call.controls.tags,
+        pace=kept,
     )
 
 
-def ttl_s(call: Call, said: Cache) -> float:
-    """How long the answer of this call is fresh: as the call says, else the settings for its model, else for all.
+def is_sampled(dialect: Dialect, body: Json) -> bool:
+    """True for a call whose answers are to differ by chance: it says neither temperature 0 nor a seed.
 
-    Names come before patterns (`"gpt-*"`, as in file names), and patterns in their order.
+    A seed counts: it asks that "repeated requests with the same seed and parameters should return the same result" (OpenAI's
+    reference of chat completions), of which a cache makes sure. Who says no temperature has the provider's, which is above 0.
+    """
+    said, seed = body.get("temperature"), body.get("seed")
+    asks_for_same = (type(said) in (int, float) and said == 0) or type(seed) is int
+    return dialect.samples and not asks_for_same
+
+
+def ttl_s(call: Call, said: Cache) -> float:
+    """How long the answer of this call is fresh: as the call says, else the settings for its model, its route, or for all.
+
+    Names come before patterns (`"gpt-*"`, as in file names), patterns in their order, and all of these before routes.
     """
     if call.controls.ttl_s is not None:
         return call.controls.ttl_s
-    if not said.ttl:
-        return said.ttl_s
-    if call.model in said.ttl:
-        return said.ttl[call.model]
-    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(call.model, pattern)), said.ttl_s)
+    of_model = _set_ttl_s(call.model, call.route, said) if said.ttl else None
+    return said.ttl_s if of_model is None else of_model
+
+
+def _set_ttl_s(model: str, route: Route, said: Cache) -> float | None:
+    if model in said.ttl:
+        return said.ttl[model]
+    of_others = said.ttl.get(route.value)
+    return next((ttl for pattern, ttl in said.ttl.items() if fnmatchcase(model, pattern)), of_others)
+
+
+def says(cache: Cache) -> bool:
+    """True when the settings say how long answers are fresh, or where they are kept: the caches behind are to know it."""
+    return bool(cache.ttl or cache.namespace) or cache.ttl_s != type(cache).ttl_s
+
+
+def as_set(said: Controls, model: str, route: Route, cache: Cache) -> Controls:
+    """What is said of a call, by the caller and, where the caller is silent, by the settings."""
+    ttl_s = _set_ttl_s(model, route, cache) if said.ttl_s is None else said.ttl_s
+    if ttl_s is None and cache.ttl_s != type(cache).ttl_s:
+        ttl_s = cache.ttl_s
+    return replace(said, namespace=said.namespace or cache.namespace, ttl_s=ttl_s)
 
 
 def is_shared(namespace: str, cache: Cache) -> bool:
@@ -131,17 +165,35 @@ def headers_of(entry: Entry, call: Call) -> list[tuple[bytes, bytes]]:
     return [(_REQUEST_IDS[call.sdk], entry.request_id)] if entry.request_id else []
 
 
-def render(entry: Entry, call: Call, wall_s: float) -> bytes:
-    """The entry's answer for this call: a new id, created now. `wall_s` is wall-clock time."""
+def render(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) -> bytes:
+    """The entry's answer for this call: a new id, created now. `wall_s` is wall-clock time.
+
+    `answer`: what to say in place of the answer that is stored.
+    """
     assert call.dialect is not None
     fresh = call.dialect.fresh(call.body, os.urandom(12).hex(), int(wall_s))
     if call.streamed:
-        return call.dialect.replay({**json.loads(entry.body), **fresh}, call.body)
+        return call.dialect.replay({**(answer or json.loads(entry.body)), **fresh}, call.body)
+    if answer is not None:
+        return dumps({**answer, **fresh})
     if not fresh:
         return entry.body
     if not entry.bare:
         _lay_bare(entry, fresh)
     return b"".join((dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
+
+
+def paced(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) -> list[Step]:
+    """The same answer as a stream in its pieces, at its pace; [] where none is kept."""
+    assert call.dialect is not None
+    pieces, rest_s = pace.unpacked(entry.pace)
+    said = answer or json.loads(entry.body)
+    if not pieces or not call.dialect.fits(said, pieces):
+        return []
+    said = {**said, **call.dialect.fresh(call.body, os.urandom(12).hex(), int(wall_s))}
+    steps = call.dialect.steps(said, call.body, pieces)
+    gap_s, last = steps[-1]
+    return [*steps[:-1], (gap_s + rest_s, last)]
 
 
 def _lay_bare(entry: Entry, fresh: Json) -> None:

@@ -17,11 +17,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ..noting import Match
-from ..values import Question
+from ..values import Entry, Question
 from .agreement import agree
 from .bound import Bound, Verdict, merged
 from .evidence import Evidence, Example, Report
-from .index import Index
+from .index import UNSAID, About, Index
 from .matcher import Judged, best, judged, nearness
 from .reading import Reading, read
 from .verifier import forest
@@ -91,7 +91,7 @@ class Semantic:
         self._bound = self._new_bound(chance)
         self.labels = 0  # so many answers were compared
         self._reading = lru_cache(maxsize=2048)(read)
-        self._index = Index(vectors.embedder, max_bytes=max_bytes)
+        self.index = Index(vectors.embedder, max_bytes=max_bytes)
         self._chance = chance
         self._evidence = Evidence()
         self._served: OrderedDict[str, Lookup] = OrderedDict()  # by the key of the call that was answered
@@ -135,23 +135,27 @@ class Semantic:
             if len(self._served) > _KEPT:
                 self._served.popitem(last=False)
 
-    def keep(self, question: Question, vector: Any, key: str) -> None:
-        """The answer to this question is stored under this key: later ones may find it."""
+    def keep(self, question: Question, vector: Any, key: str, entry: Entry | None = None) -> None:
+        """The answer to this question is stored under this key: later ones may find it.
+
+        `entry`: of a store that others share, who may make it invalid.
+        """
+        about = UNSAID if entry is None else About(entry.stored_at, entry.named, entry.tags)
         reading = self._reading(question.text)
         if reading is not None:  # longer ones are nobody's candidates
-            self._index.add(key, question.partition, vector, reading)
+            self.index.add(key, question.partition, vector, reading, about=about)
 
     def knows(self, key: str) -> bool:
         """True for an entry that may be found."""
-        return key in self._index
+        return key in self.index
 
     def drop(self, key: str) -> None:
         """The store does not have this entry any more."""
-        self._index.remove(key)
+        self.index.remove(key)
 
     def forget(self) -> None:
         """No stored prompt is known any more. What was learned from them stays: scores and digests."""
-        self._index.clear()
+        self.index.clear()
         self._reading.cache_clear()
         with self._lock:
             self._served.clear()
@@ -170,18 +174,18 @@ class Semantic:
                 self._bound.take(theirs)
             return merged([self._bound.state()])
 
-    def wrong(self, call_key: str, now: float) -> str:
-        """This call was answered wrongly: blocks the pair. Gives the key of the entry to delete; "" if none is known."""
+    def wrong(self, call_key: str, now: float) -> Lookup | None:
+        """This call was answered wrongly: blocks the pair. Gives its lookup, whose entry is to be deleted, if it is known."""
         with self._lock:
             lookup = self._served.pop(call_key, None)
             if lookup is None:
-                return ""
+                return None
             self._blocked[hashed(lookup.question.text), lookup.key] = None
             if len(self._blocked) > _KEPT:
                 self._blocked.popitem(last=False)
             self._label(lookup, False, now)
-        self._index.remove(lookup.key)
-        return lookup.key
+        self.index.remove(lookup.key)
+        return lookup
 
     def report(self) -> Report:
         with self._lock:
@@ -190,7 +194,7 @@ class Semantic:
     def explain(self, text: str, vector: Any, *, prompts: bool) -> tuple[Explained, ...]:
         """The nearest stored prompts of every partition, and what is thought of each. Decides and enters nothing."""
         found = []
-        for partition in self._index.partitions():
+        for partition in self.index.partitions():
             for key, prompt, cosine, one in self._judged(Question(partition, text, "off"), vector):
                 with self._lock:
                     risk, limit, would = self._bound.would(one.score, key, partition)
@@ -208,13 +212,13 @@ class Semantic:
         self._lock = threading.Lock()
         state, self._bound = self._bound.state(), self._new_bound(chance)
         self._bound.take(state, own=True)
-        self._index.after_fork()
+        self.index.after_fork()
         self.vectors.after_fork()
 
     def _judged(self, question: Question, vector: Any) -> list[tuple[str, str, float, Judged]]:
         """The candidates: key, prompt, cosine, judgement; those that were said to be wrong are left out."""
         asked = hashed(question.text)
-        found = self._index.nearest(question.partition, vector, _NEAREST)
+        found = self.index.nearest(question.partition, vector, _NEAREST)
         near = [one for one in found if (asked, one.key) not in self._blocked]
         if not near:
             return []

@@ -207,7 +207,7 @@ class Shared:
 
 
 class Stream(Flight):
-    """A streamed call under way. It lands with its head: True when that can be shared."""
+    """A streamed call under way. It lands with its head: True when others can read it along, or find its answer stored."""
 
     __slots__ = ("__weakref__", "_streams", "done", "headers", "notes", "pulling", "shared", "source", "tee")
 
@@ -245,12 +245,13 @@ class Stream(Flight):
         shared.begin(parts)
         return shared.ready.landed is True
 
-    def head(self, headers: RawHeaders, notes: Notes | None, tee: Tee | None) -> None:
-        """A 200's head is here, or none that can be shared (no tee) will come; the followers go on at once."""
-        if tee is None:
-            self.unlist()
-            _wake(self.land(False))
-            return
+    def no_head(self, *, stored: bool) -> None:
+        """Nothing that can be read along will come; the followers go on at once: to the cache if the answer is there now."""
+        self.unlist()
+        _wake(self.land(stored))
+
+    def head(self, headers: RawHeaders, notes: Notes | None, tee: Tee) -> None:
+        """A 200's head is here, and the followers go on at once."""
         self.headers, self.notes, self.tee = headers, notes, tee
         followers = self.land(True)
         if followers:

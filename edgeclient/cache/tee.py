@@ -69,3 +69,12 @@ class Tee:
         body = b"".join(self._kept) if complete and self._left >= 0 else None
         self._kept.clear()
         self._on_end(body, error)
+
+
+class AwaitedTee(Tee):
+    """A tee whose end other processes wait for: it tells that it was forgotten, too. The collector may come at any time."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        self.end(complete=False)

@@ -169,7 +169,7 @@ def _add_deploy(commands: Any) -> None:
         "passes the rest on, as it streams, with a provider's key that clients never see. Its README has the vendor's own "
         "command that deploys it. Nothing is sent.",
     )
-    deploy.add_argument("project", choices=("workers", "fly", "lambda-edge"), help="whose edge it is for")
+    deploy.add_argument("project", choices=("workers", "fastly", "fly", "lambda-edge"), help="whose edge it is for")
     deploy.add_argument(
         "folder", type=Path, metavar="DIR", help="where it goes: a folder that is empty or not there yet"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,12 +25,14 @@ class Project:
     name: str
     what: str
     command: str  # the vendor's own, that brings it to the edge
+    shared: Mapping[str, str] = field(default_factory=dict)  # file of the project -> file in `projects/shared/`
 
 
 PROJECTS: Mapping[str, Project] = {
     project.name: project
     for project in (
-        Project("workers", "Cloudflare Workers: one file, no build step", "npx wrangler deploy"),
+        Project("workers", "Cloudflare Workers: no build step", "npx wrangler deploy", {"pop.js": "pop.js"}),
+        Project("fastly", "Fastly Compute: JavaScript", "fastly compute publish", {"src/pop.js": "pop.js"}),
         Project("fly", "Fly.io: nginx in the regions that you name", "fly deploy"),
         Project("lambda-edge", "AWS CloudFront with a Lambda@Edge function", "sh deploy.sh"),
     )
@@ -45,6 +47,8 @@ def write(name: str, folder: Path, *, force: bool = False) -> list[Path]:
     if name not in PROJECTS:
         raise DeployError(f"there is no project {name!r}; known: {', '.join(PROJECTS)}")
     contents = dict(_contents(_projects() / name))
+    for relative, shared in PROJECTS[name].shared.items():
+        contents[relative] = (_projects() / "shared" / shared).read_bytes()
     try:
         if folder.exists() and not folder.is_dir():
             raise DeployError(f"{folder} is a file; name a folder that is empty or not there yet")

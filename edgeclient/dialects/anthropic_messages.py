@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from ..values import Json
+from ..values import Json, Piece, Step
 from . import sse
+from .pieces import cut_apart, fit
 
 _FINISHED = {"end_turn", "stop_sequence"}
 _EVENTS = {
@@ -25,6 +27,7 @@ class AnthropicMessages:
     """An answer is one `message`; its stream runs from `message_start` to `message_stop`."""
 
     name = "anthropic_messages"
+    samples = True
     closing = b"event: message_stop"
     failing = re.compile(rb"\nevent: ?error\b")
 
@@ -57,19 +60,32 @@ class AnthropicMessages:
         return {"id": f"msg_{fresh_id}"}
 
     def replay(self, answer: Json, body: Json) -> bytes:
+        return sse.joined(self.steps(answer, body, ()))
+
+    @sse.total(False)
+    def fits(self, answer: Json, pieces: Sequence[Piece]) -> bool:
+        return fit([block["text"] for block in answer["content"]], pieces)
+
+    @sse.total(())
+    def spoken(self, event: bytes) -> Sequence[tuple[tuple[int, ...], int]]:
+        found = [(one, one.get("delta") or one.get("content_block") or {}) for one in sse.parsed(event) or ()]
+        return [((one["index"],), len(text)) for one, said in found if (text := said.get("text"))]
+
+    def steps(self, answer: Json, body: Json, pieces: Sequence[Piece]) -> list[Step]:
         begun = {**answer, "content": [], "stop_reason": None, "stop_sequence": None}
         begun["usage"] = {**answer["usage"], "output_tokens": 0}
-        steps: list[dict[str, Any]] = [{"type": "message_start", "message": begun}]
-        for n, block in enumerate(answer["content"]):
-            delta = {"type": "text_delta", "text": block["text"]}
-            steps += [
-                {"type": "content_block_start", "index": n, "content_block": {**block, "text": ""}},
-                {"type": "content_block_delta", "index": n, "delta": delta},
-                {"type": "content_block_stop", "index": n},
-            ]
+        blocks = answer["content"]
+        out: list[tuple[float, dict[str, Any]]] = [(0.0, {"type": "message_start", "message": begun})]
+        for n, cuts in enumerate(cut_apart([block["text"] for block in blocks], pieces)):
+            out.append((0.0, {"type": "content_block_start", "index": n, "content_block": {**blocks[n], "text": ""}}))
+            for gap_s, text in cuts:
+                delta = {"type": "text_delta", "text": text}
+                out.append((gap_s, {"type": "content_block_delta", "index": n, "delta": delta}))
+            out.append((0.0, {"type": "content_block_stop", "index": n}))
         ended = {"stop_reason": answer["stop_reason"], "stop_sequence": answer.get("stop_sequence")}
-        steps += [{"type": "message_delta", "delta": ended, "usage": answer["usage"]}, {"type": "message_stop"}]
-        return b"".join(sse.event(step, step["type"]) for step in steps)
+        out.append((0.0, {"type": "message_delta", "delta": ended, "usage": answer["usage"]}))
+        out.append((0.0, {"type": "message_stop"}))
+        return [(gap_s, sse.event(said, said["type"])) for gap_s, said in out]
 
 
 def _plain(block: Any) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from ..values import Json
+from ..values import Json, Piece, Step
 from . import sse
+from .pieces import cut, fit
 
 _CHUNK = {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation"}
 _DELTA = {"role", "content", "refusal"}
@@ -17,6 +19,7 @@ class OpenAIChat:
     """An answer is one `chat.completion`; its stream is a run of `chat.completion.chunk` events, then `[DONE]`."""
 
     name = "openai_chat"
+    samples = True
     closing = b"data: [DONE]"
     # A member of the chunk itself: what Azure says of its filters ("error": not filtered) is deeper, and no end.
     failing = re.compile(rb'\ndata: ?\{[^{}\n]*"error":\s*\{')
@@ -56,20 +59,33 @@ class OpenAIChat:
         return {"id": f"chatcmpl-{fresh_id}", "created": now}
 
     def replay(self, answer: Json, body: Json) -> bytes:
+        return sse.joined(self.steps(answer, body, ()))
+
+    @sse.total(False)
+    def fits(self, answer: Json, pieces: Sequence[Piece]) -> bool:
+        return fit([choice["message"]["content"] for choice in answer["choices"]], pieces)
+
+    @sse.total(())
+    def spoken(self, event: bytes) -> Sequence[tuple[tuple[int, ...], int]]:
+        parts = [part for chunk in sse.parsed(event) or () for part in chunk["choices"]]
+        return [((part["index"],), len(text)) for part in parts if (text := part["delta"].get("content"))]
+
+    def steps(self, answer: Json, body: Json, pieces: Sequence[Piece]) -> list[Step]:
         rest = dict(answer)
         usage = rest.pop("usage", None)
         choices = rest.pop("choices")
         head = {**rest, "object": "chat.completion.chunk"} | ({"usage": None} if _with_usage(body) else {})
-        out = []
+        out: list[tuple[float, Json]] = []
         for choice in choices:
-            n, message = choice["index"], choice["message"]
-            first = {"role": message["role"], "content": "", "refusal": None}
-            out.append({**head, "choices": [_part(n, first, None)]})
-            out.append({**head, "choices": [_part(n, {"content": message["content"]}, None)]})
-            out.append({**head, "choices": [_part(n, {}, choice["finish_reason"])]})
+            first = {"role": choice["message"]["role"], "content": "", "refusal": None}
+            out.append((0.0, {**head, "choices": [_part(choice["index"], first, None)]}))
+        for gap_s, n, text in cut([choice["message"]["content"] for choice in choices], pieces):
+            out.append((gap_s, {**head, "choices": [_part(choices[n]["index"], {"content": text}, None)]}))
+        for choice in choices:
+            out.append((0.0, {**head, "choices": [_part(choice["index"], {}, choice["finish_reason"])]}))
         if _with_usage(body):
-            out.append({**head, "choices": [], "usage": usage})
-        return b"".join(map(sse.event, out)) + sse.DONE
+            out.append((0.0, {**head, "choices": [], "usage": usage}))
+        return [*((gap_s, sse.event(said)) for gap_s, said in out), (0.0, sse.DONE)]
 
 
 def _finished(choice: Any) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ..values import Json
+from .whole import Whole
 
 
-class OpenAIEmbeddings:
+class OpenAIEmbeddings(Whole):
     """An answer is one `list` of `embedding` objects, one per input, in the order of the inputs."""
 
     name = "openai_embeddings"
-    closing = b""
-    failing = None
 
     def storable(self, answer: Json) -> bool:
         data = answer.get("data")
@@ -20,15 +19,3 @@ class OpenAIEmbeddings:
             and bool(data)
             and all(isinstance(item, dict) and bool(item.get("embedding")) for item in data)
         )
-
-    def whole(self, events: bytes) -> Json | None:
-        return None
-
-    def serves(self, has_usage: bool, body: Json) -> bool:
-        return True
-
-    def fresh(self, body: Json, fresh_id: str, now: int) -> Json:
-        return {}
-
-    def replay(self, answer: Json, body: Json) -> bytes:
-        raise ValueError("embeddings are never streamed")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..values import Json
+from ..values import Json, Piece, Step
 from . import sse
+from .pieces import cut_apart, fit
 
 
 class OpenAIResponses:
     """An answer is one `response`; its stream ends with `response.completed`, which holds the whole answer again."""
 
     name = "openai_responses"
+    samples = True
     closing = b""  # no [DONE]: the stream runs to its end, and the SDK reads it to its end
     failing = re.compile(rb'\n(event: ?|data: ?\{"type":\s*")(response\.failed|error)\b')
 
@@ -44,15 +47,28 @@ class OpenAIResponses:
         return {"created_at": now} | ({"id": f"resp_{fresh_id}"} if body.get("store") is False else {})
 
     def replay(self, answer: Json, body: Json) -> bytes:
+        return sse.joined(self.steps(answer, body, ()))
+
+    @sse.total(False)
+    def fits(self, answer: Json, pieces: Sequence[Piece]) -> bool:
+        return fit(_texts(answer), pieces)
+
+    @sse.total(())
+    def spoken(self, event: bytes) -> Sequence[tuple[tuple[int, ...], int]]:
+        said = [one for one in sse.parsed(event) or () if one.get("type") == "response.output_text.delta"]
+        return [((one["output_index"], one["content_index"]), len(one["delta"])) for one in said if one["delta"]]
+
+    def steps(self, answer: Json, body: Json, pieces: Sequence[Piece]) -> list[Step]:
         begun = {**answer, "status": "in_progress", "output": [], "usage": None, "completed_at": None}
-        steps: list[dict[str, Any]] = [
-            {"type": "response.created", "response": begun},
-            {"type": "response.in_progress", "response": begun},
+        out: list[tuple[float, dict[str, Any]]] = [
+            (0.0, {"type": "response.created", "response": begun}),
+            (0.0, {"type": "response.in_progress", "response": begun}),
         ]
+        cuts = iter(cut_apart(_texts(answer), pieces))
         for n, item in enumerate(answer["output"]):
-            steps += _item(n, item)
-        steps.append({"type": "response.completed", "response": answer})
-        return b"".join(sse.event({**step, "sequence_number": n}, step["type"]) for n, step in enumerate(steps))
+            out += _item(n, item, cuts)
+        out.append((0.0, {"type": "response.completed", "response": answer}))
+        return [(gap_s, sse.event({**said, "sequence_number": n}, said["type"])) for n, (gap_s, said) in enumerate(out)]
 
 
 def _plain(item: Any) -> bool:
@@ -75,19 +91,22 @@ def _plain(item: Any) -> bool:
     )
 
 
-def _item(n: int, item: dict[str, Any]) -> list[dict[str, Any]]:
-    """The events of one message of the output."""
-    steps: list[dict[str, Any]] = [
-        {"type": "response.output_item.added", "output_index": n}
-        | {"item": {**item, "status": "in_progress", "content": []}}
+def _texts(answer: Json) -> list[str]:
+    return [part["text"] for item in answer["output"] for part in item["content"]]
+
+
+def _item(n: int, item: dict[str, Any], cuts: Iterator[list[tuple[float, str]]]) -> list[tuple[float, dict[str, Any]]]:
+    """The events of one message of the output, the texts of its parts as they are cut."""
+    begun = {**item, "status": "in_progress", "content": []}
+    out: list[tuple[float, dict[str, Any]]] = [
+        (0.0, {"type": "response.output_item.added", "output_index": n, "item": begun})
     ]
     for m, part in enumerate(item["content"]):
         where = {"item_id": item.get("id", ""), "output_index": n, "content_index": m}
         text = {"text": part["text"], "logprobs": []}
-        steps += [
-            {"type": "response.content_part.added", **where, "part": {**part, "text": ""}},
-            {"type": "response.output_text.delta", **where, "delta": part["text"], "logprobs": []},
-            {"type": "response.output_text.done", **where, **text},
-            {"type": "response.content_part.done", **where, "part": part},
-        ]
-    return [*steps, {"type": "response.output_item.done", "output_index": n, "item": item}]
+        out.append((0.0, {"type": "response.content_part.added", **where, "part": {**part, "text": ""}}))
+        for gap_s, piece in next(cuts):
+            out.append((gap_s, {"type": "response.output_text.delta", **where, "delta": piece, "logprobs": []}))
+        out.append((0.0, {"type": "response.output_text.done", **where, **text}))
+        out.append((0.0, {"type": "response.content_part.done", **where, "part": part}))
+    return [*out, (0.0, {"type": "response.output_item.done", "output_index": n, "item": item})]

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from ..values import Step
+
 DONE = b"data: [DONE]\n\n"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,6 +59,11 @@ def parsed(body: bytes) -> list[dict[str, Any]] | None:
             return None
         found.append(value)
     return found
+
+
+def joined(steps: list[Step]) -> bytes:
+    """A stream at once."""
+    return b"".join([part for _, part in steps])
 
 
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -1,4 +1,4 @@
-"""What a judge of an answer reads: its texts, how sure the model was of them, its tokens, the schema asked for. Pure."""
+"""What a judge of an answer reads: its texts, how sure the model was of them, the schema asked for. Pure."""
 
 from __future__ import annotations
 
@@ -68,29 +68,3 @@ def _of_messages(body: Json) -> Json | None:
 
 SCHEMAS: dict[str, Callable[[Json], Json | None]] = {"openai_chat": _of_chat, "anthropic_messages": _of_messages}
 """Dialect -> the JSON schema that a request asks its answer to fit; None where it asks for none."""
-
-
-@sse.total(None)
-def _chat_tokens(answer: Json) -> tuple[int, int] | None:
-    used = answer["usage"]
-    return _count(used["prompt_tokens"]), _count(used["completion_tokens"])
-
-
-@sse.total(None)
-def _message_tokens(answer: Json) -> tuple[int, int] | None:
-    used = answer["usage"]
-    cached = (used.get(f"cache_{what}_input_tokens") or 0 for what in ("creation", "read"))  # not among the others
-    return _count(used["input_tokens"]) + sum(map(_count, cached)), _count(used["output_tokens"])
-
-
-def _count(said: Any) -> int:
-    if not isinstance(said, int) or not 0 <= said < 2**53:
-        raise ValueError("no number of tokens")
-    return said
-
-
-TOKENS: dict[str, Callable[[Json], tuple[int, int] | None]] = {
-    "openai_chat": _chat_tokens,
-    "anthropic_messages": _message_tokens,
-}
-"""Dialect -> the tokens that an answer says were read and written; None where it does not say."""

@@ -54,7 +54,7 @@ class Door:
         if getattr(self.way, "_edge_given_up", None):
             pools.expire(self.way)
         if self.warmer is not None:
-            self.warmer.used(self.way, aimed, call, endpoint)
+            self.warmer.used(self.way, native, call, endpoint)
         return self.dispatch, *self._gauged(aimed, watching)
 
     def _gauged(self, request: Any, watching: Watching) -> tuple[Any, families.Gauge | None]:

@@ -20,13 +20,14 @@ from urllib.parse import urlsplit
 
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
-from ..routing import caching
-from ..values import UNSAID, Call, Endpoint, Failure, Product, Reply, Request
-from . import bodies, credentials, led, sockets
+from ..values import UNSAID, Call, Endpoint, Failure, Json, Product, Reply, Request
+from . import bodies, credentials, led, pacing, sockets, telling
 
 T = TypeVar("T")
 
 _LONG = 64 * 2**10  # bytes of a request by which the speed of its path can be told
+_OF_ONE_CALL = ("idempotency-key", "x-stainless-retry-count", "x-client-request-id")
+_PAID_S = 120.0  # the longest wait for a model that is started for nobody
 _UNPAID_S = 2.0  # the longest wait for each step of a request that nobody waits for
 _ENCODING = ("content-encoding", "content-length", "transfer-encoding")
 
@@ -160,7 +161,8 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
     """
     kind: Any = type(native)
     product, aimed = endpoint.product, _copied(native)
-    aimed.url, host = _url(kind, endpoint.base(call.sdk) + call.path, native.url.query)
+    path = call.path if product is None else product.path(call)
+    aimed.url, host = _url(kind, endpoint.base(call.sdk) + path, native.url.query)
     aimed.headers = native.headers.copy()
     credentials.replace(aimed.headers, endpoint.key, product.key_header(call.sdk) if product is not None else "")
     lines = _lines(aimed.headers)
@@ -177,10 +179,6 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
         aimed.extensions = {**native.extensions, "timeout": timeout}
     for name, value in endpoint.headers.items():
         aimed.headers[name] = credentials.filled_in(value)
-    if call.controls is not UNSAID:
-        for name, value in caching.headers_for(endpoint, call.controls).items():
-            if name != "cache-control" or name not in aimed.headers:  # there as long as there is no cache here
-                aimed.headers[name] = value
     there = endpoint.name_there(call.model, call.sdk)
     if product is not None and product.shapes(call) and call.dialect is not None:
         aimed = _shaped(aimed, product, call, there or call.model)
@@ -188,8 +186,10 @@ def aim(native: Any, endpoint: Endpoint, call: Call, *, connect_s: float | None)
         aimed = _with_body(aimed, {**call.body, "model": there or call.model})
     elif there not in (None, call.model):
         aimed = renamed(aimed, there or call.model)
+    if call.controls is not UNSAID:
+        telling.tell(aimed, endpoint, call)
     if product is not None and product.seals:
-        for name, value in product.seal(aimed.content).items():
+        for name, value in product.seal(aimed.method, str(aimed.url), aimed.headers, aimed.content).items():
             aimed.headers[name] = value
     return aimed
 
@@ -336,6 +336,8 @@ def hand_over(reply: Reply, request: Any, *, live: bool, is_async: bool, way: An
     """
     shared = reply.shared
     if reply.native is None:
+        if reply.paced is not None:
+            return _streaming(reply, pacing.paced(family_of(request), is_async)(reply.paced), request)
         return _followed(reply, shared, request, is_async) if shared is not None else _made(reply, request, live=live)
     native = reply.native
     _annotate(native, reply.notes)
@@ -362,9 +364,12 @@ def _made(reply: Reply, request: Any, *, live: bool) -> Any:
 
 def _followed(reply: Reply, reader: object, request: Any, is_async: bool) -> Any:
     """A response like the leader's, whose body is read along."""
+    return _streaming(reply, led.following(family_of(request), is_async)(reader, request), request)
+
+
+def _streaming(reply: Reply, stream: Any, request: Any) -> Any:
     family, notes = family_of(request), reply.notes
     headers = [*reply.headers, *(said.headers(notes) if notes is not None else [])]
-    stream = led.following(family, is_async)(reader, request)
     native = family.Response(
         reply.status, headers=headers, request=request, extensions={"edgeclient": notes}, stream=stream
     )
@@ -421,15 +426,32 @@ def through(client: Any, wrap: Callable[[Any], Any]) -> Any:
     return client
 
 
+def smallest(native: Any, body: Json) -> Any:
+    """A request like this one with another body, and without what is of one call only."""
+    small = _with_body(native, dict(body))
+    for name in _OF_ONE_CALL:
+        small.headers.pop(name, None)
+    timeout = {
+        what: min(seconds or _PAID_S, _PAID_S) for what, seconds in (small.extensions.get("timeout") or {}).items()
+    }
+    small.extensions = {"timeout": timeout} if timeout else {}
+    return small
+
+
+def transport_of(way: Any, url: Any) -> Any:
+    """The transport by which a client reaches a URL; a transport itself."""
+    choose = getattr(way, "_transport_for_url", None)
+    return way if choose is None else choose(url)
+
+
 def unpaid(family: Any, way: Any, base: str, path: str) -> tuple[Any, Any]:
     """The transport by which a client (or itself) reaches a base URL, and a GET of a path of its host, without a key."""
     parts = urlsplit(base)
     url = family.URL(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}")
     headers = {"user-agent": "edgeclient-probe", "accept-encoding": "identity"}
     timeout = dict.fromkeys(("connect", "read", "write", "pool"), _UNPAID_S)
-    choose = getattr(way, "_transport_for_url", None)
     request = family.Request("GET", url, headers=headers, extensions={"timeout": timeout})
-    return way if choose is None else choose(url), request
+    return transport_of(way, url), request
 
 
 def watched(native: Any, watching: Callable[..., T], *, proxied: bool) -> tuple[Any, T]:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import weakref
 from collections.abc import Sequence
 from typing import Any
 
 from ..pops.ip_versions import IpVersions
-from . import sockets
+from . import sockets, thinking
 from .dialing import AsyncDialer, Dialer
-from .streams import AsyncBackend, Backend
+from .streams import AsyncBackend, AsyncStream, Backend, Stream
 from .watchdog import Watchdog
 
 
@@ -50,15 +51,35 @@ def keep_alive(
 
 
 def _end_dead_paths(transport: Any, pool: Any, options: Sequence[Any], watchdog: Watchdog | None) -> None:
-    """A pool's sockets get the options that they have not, and the watchdog where there is one."""
+    """A pool's sockets get the options that they have not, in two stages, and the watchdog where there is one."""
     alone = not getattr(pool, "_http2", True)
+    changing = None
     if options and getattr(pool, "_uds", None) is None and hasattr(pool, "_socket_options"):
         pool._socket_options = sockets.merged(pool._socket_options, options)
+        if set(options) <= set(pool._socket_options):  # else the user has said how long
+            changing = thinking.stages(pool._socket_options)
+        first_s = thinking.first_failure_s() if changing else sockets.first_probe_failure_s(pool._socket_options)
         # Over HTTP/2 the unacknowledged bytes may be of another request.
-        transport._edge_early_s = sockets.first_probe_failure_s(pool._socket_options) if alone else 0.0
-    if watchdog is not None and hasattr(pool, "_network_backend"):
-        kind = AsyncBackend if hasattr(transport, "handle_async_request") else Backend
-        pool._network_backend = kind(pool._network_backend, watchdog, alone)
+        transport._edge_early_s = first_s if alone else 0.0
+    if not hasattr(pool, "_network_backend"):
+        return
+    is_async = hasattr(transport, "handle_async_request")
+    backend = AsyncBackend if is_async else Backend
+    if watchdog is not None:
+        watched = AsyncStream if is_async else Stream
+        pool._network_backend = backend(pool._network_backend, lambda inner: watched(inner, watchdog, alone))
+    timed_out = _read_timeout(pool)
+    if changing is not None and timed_out is not None:
+        staged = thinking.AsyncStream if is_async else thinking.Stream
+        pool._network_backend = backend(pool._network_backend, lambda inner: staged(inner, changing, alone, timed_out))
+
+
+def _read_timeout(pool: Any) -> type[Exception] | None:
+    """The class of a pool's exceptions for a read that took too long; None of a pool of another library."""
+    roots = [kind.__module__.partition(".")[0] for kind in type(pool).__mro__]
+    return next(
+        (getattr(sys.modules[root], "ReadTimeout", None) for root in roots if root.startswith("httpcore")), None
+    )
 
 
 def is_proxied(way: Any, url: Any) -> bool:

@@ -134,9 +134,8 @@ def is_new(native: Any) -> bool:
 def dead_path_options(seconds: float) -> tuple[Option, ...]:
     """Socket options by which the kernel ends a connection whose path is dead, as far as this platform has them.
 
-    Unacknowledged bytes end it after `seconds`. Where no option says so, keep-alive probes find the dead path while the far
-    end is at work, after 15 seconds without an answer. Not both: with `TCP_USER_TIMEOUT` Linux ends a connection at its first
-    lost probe (`tcp_keepalive_timer`), and with it a long answer that would have survived the gap.
+    Unacknowledged bytes end it after `seconds`. Where no option says so, keep-alive probes do, after 15 seconds of silence.
+    Not both at once: see `thinking`.
     """
     idle = next((n for n in ("TCP_KEEPIDLE", "TCP_KEEPALIVE") if hasattr(socket, n)), "")  # macOS has the latter
     kept_alive = (

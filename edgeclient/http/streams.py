@@ -1,13 +1,13 @@
-"""Streams and backends around those of a connection pool, which tell a watchdog what is sent. Open nothing themselves.
+"""Backends around those of a connection pool, and streams that tell a watchdog what is sent. Open nothing themselves.
 
-They have the documented methods of httpcore's `NetworkBackend` and `NetworkStream`, in both colours. Made only when the
-watchdog is on. A `trace` extension would not do: on a warm connection its events do not say which socket is meant.
+They have the documented methods of httpcore's `NetworkBackend` and `NetworkStream`, in both colours. These streams are made
+only when the watchdog is on. A `trace` extension would not do: on a warm connection its events say no socket.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,18 +86,18 @@ class AsyncStream(_Around):
 
 
 class Backend:
-    """A pool's way to open connections, whose streams are watched."""
+    """A pool's way to open connections, whose streams get another around them."""
 
-    def __init__(self, inner: Any, watchdog: Watchdog, alone: bool) -> None:
-        self._inner, self._watchdog, self._alone = inner, watchdog, alone
+    def __init__(self, inner: Any, around: Callable[[Any], Any]) -> None:
+        self._inner, self._around = inner, around
 
     def __getattr__(self, name: str) -> Any:  # `sleep`, `connect_unix_socket`
         return getattr(self._inner, name)
 
     def connect_tcp(self, *args: Any, **kwargs: Any) -> Any:
-        return Stream(self._inner.connect_tcp(*args, **kwargs), self._watchdog, self._alone)
+        return self._around(self._inner.connect_tcp(*args, **kwargs))
 
 
 class AsyncBackend(Backend):
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> Any:
-        return AsyncStream(await self._inner.connect_tcp(*args, **kwargs), self._watchdog, self._alone)
+        return self._around(await self._inner.connect_tcp(*args, **kwargs))

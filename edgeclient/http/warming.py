@@ -2,8 +2,9 @@
 
 Only where `keep_warm` says so. What is sent is a GET of the endpoint's `probe` path, without a key, through the client's own
 transport: so the connection is one of the client's own pool, with TLS done, and the next call finds it there. The HTTP
-client's hooks, cookies and authentication do not see it. A keeper begins at a client's first call to an endpoint, and
-ends ten minutes after its last one, when the client is closed or gone, and with the edge's `close`.
+client's hooks, cookies and authentication do not see it. Where it names models, they are asked for a token now and then, too
+(`waking`). A keeper begins at a client's first call to an endpoint, and ends ten minutes after its last one (later, where
+models are kept longer), when the client is closed or gone, and with the edge's `close`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from ..policies import Policies
+from ..pops.keeping import Keeping, Pair
 from ..pops.prober import RttSource
 from ..pops.warmth import Allowance, Warmth
 from ..values import ORIGIN, Call, Endpoint
 from . import families, pools, sockets
+from .waking import Sample, Waker
+
+if TYPE_CHECKING:
+    from ..settings import KeepWarm
 
 _SETTLE_S = 1.0  # after the first call: by then the first probes have mostly been answered
 _LOOK_S = 10.0
@@ -34,10 +40,16 @@ _PATIENCE_S = 3.0  # of `close` with a request that is under way
 class Warmer:
     """The keepers of one edge. Never raises, never waits but in `close`."""
 
-    def __init__(self, count: int, policies: Policies, source: RttSource) -> None:
-        self.count, self.policies = count, policies
+    def __init__(self, said: KeepWarm, policies: Policies, source: RttSource) -> None:
+        self.count, self.policies = said.connections, policies
+        self.waker: Waker | None = None
+        self.active_s = _ACTIVE_S
+        if said.models and said.calls_an_hour is not None:
+            keeping = Keeping(said.calls_an_hour, said.cost_a_day, said.for_s)
+            self.waker = Waker(frozenset(said.models), keeping, policies)
+            self.active_s = max(_ACTIVE_S, said.for_s)
         self.reads_kernel = source in ("auto", "kernel")
-        self.allowance = Allowance(count)
+        self.allowance = Allowance(self.count)
         self.is_closed = False
         self.after_fork()
 
@@ -46,6 +58,8 @@ class Warmer:
         self._keepers: weakref.WeakKeyDictionary[Any, Keeper] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
         self.allowance = Allowance(self.count)
+        if self.waker is not None:
+            self.waker.keeping.after_fork()
 
     def used(self, way: Any, native: Any, call: Call, endpoint: Endpoint) -> None:
         """A call goes to an endpoint now, through this HTTP client or transport."""
@@ -56,7 +70,7 @@ class Warmer:
             if keeper is None or not keeper.is_at_home():
                 keeper = self._new(way, families.family_of(native))
             if keeper is not None:
-                keeper.used(call, endpoint, time.monotonic())
+                keeper.used(native, call, endpoint, time.monotonic())
         except Exception as error:  # a transport of a user's own that cannot be hashed, or referred to weakly
             self.policies.telemetry.mishap("keeping warm", error)
 
@@ -88,6 +102,7 @@ class Keeper(ABC):
         self._warmer, self._way, self._family = warmer, weakref.ref(way), family
         self._warmth = Warmth(random.Random())
         self._call: Call | None = None  # the last one: it tells the candidates
+        self._samples: dict[Pair, Sample] = {}  # of models that are kept
         self._called_at = 0.0
         self._running = False
         self._over = False
@@ -100,9 +115,13 @@ class Keeper(ABC):
         """False when it belongs to an event loop that is not running here."""
         return True
 
-    def used(self, call: Call, endpoint: Endpoint, now: float) -> None:
+    def used(self, native: Any, call: Call, endpoint: Endpoint, now: float) -> None:
         self._call, self._called_at = call, now
         self._warmth.used(endpoint, now)
+        waker = self._warmer.waker
+        sample = waker.sample(native, call, endpoint, now) if waker is not None else None
+        if sample is not None:
+            self._samples[sample.pair] = sample
         if not self._running:
             self._running = True
             self._start()
@@ -117,7 +136,7 @@ class Keeper(ABC):
         """The endpoints to send something to now; None when this is over."""
         way, now, call, policies = self._way(), time.monotonic(), self._call, self._warmer.policies
         gone = way is None or getattr(way, "is_closed", False)
-        if gone or call is None or self._over or now - self._called_at > _ACTIVE_S:
+        if gone or call is None or self._over or now - self._called_at > self._warmer.active_s:
             self._running = False
             return None
         candidates = policies.candidates.of(call.sdk, call.model, call.route, call.residency)
@@ -130,6 +149,17 @@ class Keeper(ABC):
         if way is None or call is None or self._over:
             return None
         return families.unpaid(self._family, way, endpoint.base(call.sdk), endpoint.probe)
+
+    def _sleepy(self) -> Iterator[tuple[Waker, Sample, Any, Any]]:
+        """The models to ask for a token now, each with the transport that leads there and the request."""
+        waker = self._warmer.waker
+        for sample in list(self._samples.values()) if waker is not None else ():
+            way = self._way()
+            if waker is None or way is None or self._over or not waker.due(sample, time.monotonic(), _LOOK_S):
+                continue
+            prepared = waker.prepared(way, sample)
+            if prepared is not None:
+                yield (waker, sample, *prepared)
 
     def _failed(self, error: Exception) -> None:
         """An endpoint that cannot be reached, or does not answer, is found out by calls; anything else is a mishap."""
@@ -174,7 +204,19 @@ class SyncKeeper(Keeper):
         while not self._ended.wait(pause_s) and (due := self._due()) is not None:
             for endpoint in due:
                 self._refresh(endpoint)
+            for sleepy in self._sleepy():
+                self._wake(*sleepy)
             pause_s = _LOOK_S
+
+    def _wake(self, waker: Waker, sample: Sample, transport: Any, request: Any) -> None:
+        began = time.monotonic()
+        try:
+            native = transport.handle_request(request)
+            native.request = request
+            native.read()
+        except Exception as error:
+            return waker.told(sample, None, began, error)
+        waker.told(sample, native, began)
 
     def _refresh(self, endpoint: Endpoint) -> None:
         prepared, native = self._prepared(endpoint), None
@@ -237,7 +279,19 @@ class AsyncKeeper(Keeper):
         due = self._due()
         for endpoint in due or ():
             await self._refresh(endpoint)
+        for sleepy in self._sleepy() if due is not None else ():
+            await self._wake(*sleepy)
         return due is not None
+
+    async def _wake(self, waker: Waker, sample: Sample, transport: Any, request: Any) -> None:
+        began = time.monotonic()
+        try:
+            native = await transport.handle_async_request(request)
+            native.request = request
+            await native.aread()
+        except Exception as error:
+            return waker.told(sample, None, began, error)
+        waker.told(sample, native, began)
 
     async def _refresh(self, endpoint: Endpoint) -> None:
         prepared, native = self._prepared(endpoint), None

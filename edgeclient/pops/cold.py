@@ -9,12 +9,23 @@ to tell. One start may be somebody else's doing, so two are needed; and after an
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 _IDLE_S = 30.0  # after a shorter pause nothing is put away
 _FACTOR, _LEAST_S = 3.0, 0.3  # a first answer so much slower than usual was a start
 _FORGOTTEN_S = 3600.0
 _STARTS = 2  # before they are counted on
 _MODELS = 32  # of an endpoint; further ones push the oldest out
+
+
+@dataclass(frozen=True, slots=True)
+class Sleeper:
+    """What is known of a model that is put away when nobody asks for it."""
+
+    awake_s: float  # the longest pause after which it was still there
+    put_away_s: float  # the shortest one after which it had to be started
+    cost_s: float
+    used_at: float
 
 
 class _Model:
@@ -72,6 +83,31 @@ class Cold:
             return 0.0
         likely_s = 0.5 * (known.awake_s + known.put_away_s)  # it was put away somewhere between the two
         return known.cost_s if likely_s <= now - known.used_at < _FORGOTTEN_S else 0.0
+
+    def sleeper(self, model: str) -> Sleeper | None:
+        """What is known of it; None while it was not seen to be put away."""
+        known = self._models.get(model)
+        if known is None or known.starts < _STARTS:
+            return None
+        return Sleeper(known.awake_s, known.put_away_s, known.cost_s, known.used_at)
+
+    def kept(self, model: str, began: float, now: float, *, slow: bool) -> float | None:
+        """It was asked for next to nothing, to be kept. `slow`: it had been put away all the same.
+
+        The pause that it outlived, or did not; None where that tells nothing, as somebody else had asked just before.
+        """
+        known = self._of(model)
+        idle_s, known.used_at = began - known.used_at, now
+        known.maybe = None
+        if not _IDLE_S <= idle_s < math.inf:
+            return None
+        if slow:
+            known.put_away_s = min(known.put_away_s, idle_s)
+            known.awake_s = min(known.awake_s, known.put_away_s)
+        else:
+            known.awake_s = max(known.awake_s, idle_s)
+            known.put_away_s = max(known.put_away_s, known.awake_s)
+        return idle_s
 
     def _started(self, known: _Model, idle_s: float, cost_s: float) -> None:
         known.starts += 1

@@ -62,6 +62,10 @@ class Knowledge:
             return (told,)
         return (lifecycle.ends_of(model, provider) if provider else ()) or lifecycle.ends_of(model)
 
+    def has_price(self, model: str) -> bool:
+        """True where the settings say what this model's tokens cost."""
+        return model in self._said and self.cost_of(model, 0, 0) is not None
+
     def cost_of(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
         """What these tokens cost at the prices of the settings; None where one of the two is not said."""
         said = self._said.get(model)

@@ -111,11 +111,15 @@ def _fields(found: System, options: Mapping[str, str], own: Mapping[str, Any]) -
         for header, template in (*found.headers, *fields.get("headers", ()))
         if all(blank in options for blank in re.findall(r"\{(\w+)\}", template))
     }
-    if found.token is not None and "key" not in own:
+    sealing = found.seal(options) if found.seal is not None else None
+    if fields.get("key") == "none":
+        if "key" in own:
+            raise SettingsError(f"{found.name}: no key goes to {fields['url']}, its requests are signed; remove key")
+    elif found.token is not None and "key" not in own:
         fields["key"] = found.token(options)
     elif found.key and "key" not in fields:
         fields["key"] = found.key
-    return {**fields, "product": Bound(found, options)}
+    return {**fields, "product": Bound(found, options, sealing)}
 
 
 def _named(found: System, options: Mapping[str, str], *, many: bool, name: str | None) -> dict[str, str]:

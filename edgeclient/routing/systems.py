@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..values import UNSAID, Call, Controls, Failure, Meaning, Reply
+from ..values import UNSAID, Call, Controls, Failure, Meaning, Reply, Unwrapping
 from . import families
-from .caching import NONE, CacheWords, Words
+from .caching import NONE, CacheWords, Stamps, Words, words_of
 from .families import Likeness
 
 _HEAD = 4096  # bytes of an error's body that are looked at
@@ -34,6 +34,14 @@ Rule = Callable[[Asked], None]
 Naming = Callable[
     [str, str, Mapping[str, str]], "str | None"
 ]  # model, SDK, options -> its name there; None: not served
+
+Seal = Callable[
+    [str, str, Mapping[str, str], bytes], Mapping[str, str]
+]  # method, URL, headers and body as they are sent -> further headers
+
+Unwrap = Callable[
+    [int, Mapping[str, str], Mapping[str, str]], Unwrapping | None
+]  # status and headers of an answer, options -> what makes the API's of it
 
 Cannot = Callable[[Call, Mapping[str, str]], "str | None"]  # call, options -> why it must not go there; None: it may
 
@@ -68,7 +76,11 @@ class System:
     defaults: Mapping[str, str] = field(default_factory=dict)  # of options
     headers: tuple[tuple[str, str], ...] = ()  # templates; one with an option that is not given is left out
     rules: tuple[Rule, ...] = ()
-    seal: Callable[[bytes, Mapping[str, str]], Mapping[str, str]] | None = None  # final body, options -> headers
+    seal: Callable[[Mapping[str, str]], Seal | None] | None = None  # options -> what signs or digests each request
+    path: Callable[[Call, Mapping[str, str]], str] | None = (
+        None  # call, options -> where it goes; None: as the API has it
+    )
+    unwrap: Unwrap | None = None  # for answers in a form of its own
     signals: tuple[Signal, ...] = ()
     naming: Naming | None = None  # None: every model by the name it was asked for
     at: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None  # options -> fields of the endpoint that differ
@@ -93,6 +105,7 @@ class Bound:
 
     system: System
     options: Mapping[str, str] = field(default_factory=dict)
+    sealing: Seal | None = None
 
     @property
     def name(self) -> str:
@@ -106,10 +119,17 @@ class Bound:
     def opaque_cache(self) -> bool:
         return self.system.opaque_cache
 
-    def cache_headers(self, said: Controls) -> Words:
+    def cache_headers(self, said: Controls, stamps: Stamps) -> Words:
         """What its cache is told."""
         words = self.system.cache_words
-        return NONE if words is None or words.member else words.of(said)
+        return NONE if words is None or words.member else words.of(said, stamps)
+
+    def cache_untold(self, said: Controls, sdk: str) -> tuple[str, ...]:
+        """What its cache cannot be told."""
+        words = self.system.cache_words
+        if self.system.opaque_cache or (words is not None and words.member and sdk == "anthropic"):
+            return words_of(said)
+        return words.untold(said) if words is not None else ()
 
     @property
     def context(self) -> int | None:
@@ -155,11 +175,23 @@ class Bound:
 
     @property
     def seals(self) -> bool:
-        return self.system.seal is not None
+        return self.sealing is not None
 
-    def seal(self, content: bytes) -> Mapping[str, str]:
-        """Headers over the body as it is sent."""
-        return {} if self.system.seal is None else self.system.seal(content, self.options)
+    def seal(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Mapping[str, str]:
+        """Headers over the request as it is sent."""
+        return {} if self.sealing is None else self.sealing(method, url, headers, content)
+
+    @property
+    def wraps(self) -> bool:
+        return self.system.unwrap is not None
+
+    def unwrapping(self, status: int, headers: Mapping[str, str]) -> Unwrapping | None:
+        """What makes the API's answer of one that begins so."""
+        return None if self.system.unwrap is None else self.system.unwrap(status, headers, self.options)
+
+    def path(self, call: Call) -> str:
+        """The path below its address that a call goes to."""
+        return call.path if self.system.path is None else self.system.path(call, self.options)
 
     def status_of(self, reply: Reply) -> int:
         """The status that an answer has: that of the error inside, if there is one and nothing else."""

@@ -58,6 +58,9 @@ class Runtime(Protocol):
         end by itself where nothing can be cancelled.
         """
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
     async def close(self, reply: Reply) -> None:
         """Give up a reply whose body nobody will read."""
 

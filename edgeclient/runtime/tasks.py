@@ -11,6 +11,7 @@ from ..cache.stores import Store
 from ..cache.waiting import wait_async
 from ..http import families
 from ..http.opening import AsyncOpening
+from ..http.unwrapping import unwrapped
 from ..values import Call, Endpoint, Entry, Reply
 from .common import DoorRuntime, meaning, wanted_whole
 
@@ -41,7 +42,7 @@ class TaskRuntime(DoorRuntime):
         send, request, gauge = self.door.target(call, endpoint, connect_s, AsyncOpening)
         began = self.now()
         try:
-            native = await send(request)
+            native = unwrapped(await send(request), endpoint, is_async=True)
             live = call.live and not wanted_whole(call, native)
             if not live and not native.is_closed:
                 await native.aread()
@@ -92,6 +93,11 @@ class TaskRuntime(DoorRuntime):
         _beside.add(task)  # the loop itself keeps no task alive
         task.add_done_callback(_beside.discard)
         return True
+
+    async def sleep(self, seconds: float) -> None:
+        import anyio
+
+        await anyio.sleep(seconds)
 
     async def close(self, reply: Reply) -> None:
         await reply.native.aclose()

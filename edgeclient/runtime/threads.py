@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from ..cache.waiting import wait
 from ..http import families
 from ..http.opening import Opening
 from ..http.sharing import runs_here
+from ..http.unwrapping import unwrapped
 from ..values import Call, Endpoint, Reply
 from .common import DoorRuntime, meaning, wanted_whole
 from .protocol import run_sync
@@ -33,7 +35,7 @@ class ThreadRuntime(DoorRuntime):
         send, request, gauge = self.door.target(call, endpoint, connect_s, Opening)
         began = self.now()
         try:
-            native = send(request)
+            native = unwrapped(send(request), endpoint, is_async=False)
             live = call.live and not wanted_whole(call, native)
             if not live and not native.is_closed:
                 native.read()
@@ -67,6 +69,9 @@ class ThreadRuntime(DoorRuntime):
                 return
             if pause_s is not None:
                 return  # it failed in time: what comes next is no hedge
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     async def close(self, reply: Reply) -> None:
         reply.native.close()

@@ -151,6 +151,9 @@ class VirtualRuntime:
                 self._world.at(self._world.now, run(steps))
             await Pause(math.inf, over)
 
+    async def sleep(self, seconds: float) -> None:
+        await self._spend(seconds)
+
     async def close(self, reply: Reply) -> None: ...
 
     async def wait(self, flight: Flight, longest_s: float) -> bool:

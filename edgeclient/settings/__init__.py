@@ -12,13 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..errors import SettingsError
 from ..values import Endpoint as Resolved
-from .kinds import Cache, Cascade, Endpoint, Hedge, Key, Model, explain
-from .resolving import check_aliases, check_cascade, normal, resolved
+from .kinds import Cache, Cascade, Endpoint, Hedge, KeepWarm, Key, Model, explain
+from .resolving import check_aliases, check_cascade, check_kept, normal, resolved
 from .sources import Expand, merged, shaped
 from .table import SETTINGS, Settings
 
 __all__ = [
-    "SETTINGS", "Cache", "Cascade", "Endpoint", "Hedge", "Key", "Model", "Settings", "load", "normal", "source_of",
+    "SETTINGS", "Cache", "Cascade", "Endpoint", "Hedge", "KeepWarm", "Key", "Model", "Settings", "load", "normal",
+    "source_of",
 ]  # fmt: skip
 
 _adapter = TypeAdapter(Settings)
@@ -38,6 +39,7 @@ def load(arguments: Mapping[str, Any], expand: Expand = lambda said: [said]) -> 
     endpoints = resolved(settings, sources)
     for asked, said in settings.cascade.items():
         check_cascade(asked, said, settings, endpoints, f"{sources.get('cascade', 'settings')}: cascade.{asked}")
+    check_kept(settings, endpoints, f"{sources.get('keep_warm', 'settings')}: keep_warm")
     return settings, endpoints
 
 

@@ -13,10 +13,20 @@ from dataclasses import field
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 from ..errors import SettingsError
+from .fitting import misfit
 
 T = TypeVar("T")
 
@@ -108,6 +118,11 @@ def _embedder(said: Any) -> Any:
     raise ValueError("give 'auto', 'wordllama', 'none', 'onnx:FOLDER', or an object of edgeclient.cache.embedders")
 
 
+Lifetime = Annotated[
+    float, Field(gt=0, le=2**31, allow_inf_nan=False)
+]  # seconds; what more means: RFC 9111, section 1.2.2
+
+
 @_explained
 @dataclass(frozen=True, config=STRICT)
 class Cache:
@@ -124,19 +139,25 @@ class Cache:
     expire first.
     `encryption`: the key that seals what is kept in a file or on a server: 32 bytes, "env:NAME" (a variable that holds them
     in base64 or hexadecimal), a function that returns them, or a list of such, newest first: the first one seals, all unseal.
-    `ttl`: seconds for some models, by name or pattern ("gpt-*"); `ttl_s` is for all others. `namespace`: where answers are
-    kept, apart from those of other namespaces, unless a call says another one. `shared`: `True`, or the namespaces whose
-    answers all callers share, whatever their credentials: say it only where every caller may read every answer.
+    `ttl`: seconds for some models, by name or pattern ("gpt-*"), or for a route ("inference", "gateway", "direct"); `ttl_s`
+    is for all others. `namespace`: where answers are kept, apart from those of other namespaces, unless a call says another
+    one. `shared`: `True`, or the namespaces whose answers all callers share, whatever their credentials: say it only where
+    every caller may read every answer.
+    `temperature`: which calls the cache is for: "always" all of them, "deterministic" those that ask for the same answer
+    each time, by temperature 0 or a seed, and those whose answers no model samples (embeddings). `usage`: what the answers of
+    hits say that they used: "original", as the provider did, or "zero", which is what they cost; then the notes have both.
+    `pace`: of streams out of the cache: "instant", or "recorded": in the pieces and at the pace in which they first came.
 
     With "semantic", questions that mean the same are answered too. `semantic`: "shadow" (decide, ask the model all the same,
     compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
     `audit_rate`: the share of answers so served for which the model is asked all the same; `embedder`: "wordllama", "none",
     "auto" (wordllama where it is installed), "onnx:FOLDER" (your `model.onnx` and `tokenizer.json`), or an embedder object;
-    `index_bytes`: of the prompts and vectors held in memory.
+    `index_bytes`: of the prompts and vectors held in memory; `keep_prompts`: write the prompts (the user's last text) and
+    vectors of stored answers to the file or server too, sealed where answers are, so that a new process finds them.
     """
 
     mode: Literal["off", "exact", "semantic"] = "off"
-    ttl_s: float = Field(default=3600.0, gt=0)
+    ttl_s: Lifetime = 3600.0
     stale_if_error_s: float = Field(default=0.0, ge=0, le=31_536_000)
     stale_while_revalidate_s: float = Field(default=0.0, ge=0, le=31_536_000)
     max_bytes: int = Field(default=64 * 2**20, gt=0)
@@ -148,10 +169,26 @@ class Cache:
     audit_rate: float = Field(default=0.02, ge=0, le=1)
     embedder: Annotated[Any, AfterValidator(_embedder)] = "auto"
     index_bytes: int = Field(default=64 * 2**20, ge=2**20)
+    keep_prompts: Annotated[bool, Field(strict=True)] = True
     encryption: Encryption | None = Field(default=None, repr=False)
-    ttl: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
+    ttl: dict[str, Lifetime] = field(default_factory=dict)
     namespace: str = ""
     shared: Annotated[bool, Field(strict=True)] | tuple[Annotated[str, Field(min_length=1)], ...] = False
+    temperature: Literal["always", "deterministic"] = "always"
+    usage: Literal["original", "zero"] = "original"
+    pace: Literal["instant", "recorded"] = "instant"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fits(cls, data: Any) -> Any:
+        said = data if isinstance(data, Mapping) else {}
+        fields: Any = cls.__pydantic_fields__  # type: ignore[attr-defined]
+        if isinstance(data, ArgsKwargs):
+            said = {**dict(zip(fields, data.args, strict=False)), **(data.kwargs or {})}
+        wrong = misfit({name: one for name, one in said.items() if name in fields and one != fields[name].default})
+        if wrong:
+            raise ValueError(wrong)
+        return data
 
 
 @_explained
@@ -164,6 +201,28 @@ class Hedge:
 
     share: float = Field(default=0.03, gt=0, le=0.2)
     central_an_hour: int = Field(default=0, ge=0, le=100_000)
+
+
+@_explained
+@dataclass(frozen=True, config=STRICT)
+class KeepWarm:
+    """What is kept ready between calls: connections, for nothing, and models, by paid calls.
+
+    `connections`: so many of the nearest endpoints to which each client keeps an open one. `models`: names, as calls ask for
+    them, of models at the PoP that are not to be put away. An endpoint where one was seen to be is asked for one token
+    shortly before the pause is too long, as long as a caller asked there within `for_s` seconds. That takes at most
+    `calls_an_hour` calls (which has to be said) and, where `cost_a_day` is said too, ends for the day when so much is spent,
+    in the currency of the prices that the setting `models` says for them. Both hold for each process.
+    """
+
+    connections: int = Field(default=0, ge=0, le=10)
+    models: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    calls_an_hour: int | None = Field(default=None, ge=1, le=1000)
+    cost_a_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    for_s: float = Field(default=1800.0, gt=0, le=86_400)
+
+    def __bool__(self) -> bool:
+        return bool(self.connections or self.models)
 
 
 def _day(said: object) -> object:
@@ -248,14 +307,18 @@ def explain(error: Any, sources: Mapping[str, str], otherwise: str = "settings")
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):  # its value may be a key under a wrong name
         return f"{source}: unknown setting {'.'.join(path)}; remove it or mend its name"
     of_kind = error["type"].endswith(("_type", "_parsing"))  # not of the bounds, which its own words say best
-    wanted = f"give {_WANTED[path[0]]}" if of_kind and len(path) == 1 and path[0] in _WANTED else error["msg"]
+    wanted = (
+        f"give {_WANTED[path[0]]}"
+        if of_kind and len(path) == 1 and path[0] in _WANTED
+        else error["msg"].removeprefix("Value error, ")
+    )
     secret = (
         bool({"key", "store", "encryption"} & set(path))
-        or isinstance(value, (dict, Endpoint))
+        or isinstance(value, (dict, Endpoint, ArgsKwargs))
         or error["type"] == "missing"
     )
     shown = "" if secret else f" (got {masked(repr(value))})"
-    return f"{source}: {'.'.join(path)}: {wanted}{shown}"
+    return ": ".join(filter(None, (source, ".".join(path), f"{wanted}{shown}")))
 
 
 # For settings that take words besides what pydantic checks.
@@ -263,5 +326,5 @@ _WANTED = {
     "cache": "'off', 'exact', 'semantic', or a table/Cache(...)",
     "hedge": "'off', 'on', or a table/Hedge(...)",
     "dead_path_s": "a number of seconds, or 'off'",
-    "keep_warm": "a number from 0 to 10, true or false",
+    "keep_warm": "a number from 0 to 10, true or false, or a table/KeepWarm(...)",
 }

@@ -101,6 +101,22 @@ def _serves(endpoint: Resolved, model: str, route: str) -> bool:
     return right_route and any(endpoint.name_there(model, sdk) is not None for sdk in ("openai", "anthropic"))
 
 
+def check_kept(settings: Settings, endpoints: Sequence[Resolved], where: str) -> None:
+    """Raises SettingsError for models that cannot be kept, or whose budget is not said."""
+    said = settings.keep_warm
+    if said.models and said.calls_an_hour is None:
+        raise SettingsError(f"{where}: models are kept by paid calls; say calls_an_hour, their limit, or drop models")
+    for model in said.models:
+        if not any(e.name_there(model, sdk) is not None for e in endpoints for sdk in ("openai", "anthropic")):
+            raise SettingsError(f"{where}.models: no endpoint serves {model!r}; add one that does, or drop it")
+        price = settings.models.get(model)
+        known = price is not None and None not in (price.input_per_mtok, price.output_per_mtok)
+        if said.cost_a_day is not None and not known:
+            raise SettingsError(
+                f"{where}.cost_a_day: nobody knows what {model} costs; say models.{model}.input_per_mtok and .output_per_mtok"
+            )
+
+
 def _names(endpoints: Sequence[Endpoint]) -> list[str]:
     """A name for each endpoint: its own, else its host, else (where hosts are equal) its URL."""
     addresses = [e.url or e.anthropic for e in endpoints]

@@ -9,16 +9,19 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from .kinds import STRICT, Cache, Cascade, Endpoint, Hedge, Model
+from .kinds import STRICT, Cache, Cascade, Endpoint, Hedge, KeepWarm, Model
 
 _KEPT_WARM = 3  # the nearest endpoint, and the two next ones
 
 
-def _so_many(said: object) -> object:
-    """A number of endpoints, or whether any."""
+def _kept_warm(said: object) -> object:
+    """A number of endpoints, or whether any, is what connections are kept to."""
     if isinstance(said, str):
         said = {"on": True, "true": True, "off": False, "false": False}.get(said.lower(), said)
-    return {True: _KEPT_WARM, False: 0}[said] if isinstance(said, bool) else said
+    if isinstance(said, bool):
+        said = {True: _KEPT_WARM, False: 0}[said]
+    number = isinstance(said, (int, float)) or (isinstance(said, str) and said.strip("+- ").isdecimal())
+    return {"connections": said} if number else said
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -42,14 +45,15 @@ class Settings:
     remember: bool | str | None = field(default=None, repr=False)  # may hold a password
     max_attempts: int = Field(default=3, ge=1, le=10)
     total_s: float | None = Field(default=None, gt=0)
-    connect_s: float = Field(default=1.0, gt=0)
+    connect_s: float = Field(default=1.0, gt=0, le=86_400)
     retry_sent: Literal["never", "idempotent", "always"] = "idempotent"
     hedge: Hedge | None = None
     dead_path_s: float | None = Field(default=2.0, gt=0, le=3600)
     watchdog: bool = False
-    flight_wait_s: float = Field(default=10.0, ge=0)
+    flight_wait_s: float = Field(default=10.0, ge=0, le=86_400)
+    stream_wait_s: float = Field(default=0.0, ge=0)
     keepalive_s: float = Field(default=300.0, ge=0)
-    keep_warm: Annotated[int, BeforeValidator(_so_many)] = Field(default=0, ge=0, le=10)
+    keep_warm: Annotated[KeepWarm, BeforeValidator(_kept_warm)] = field(default_factory=KeepWarm)
     notes: bool = False
 
     @property
@@ -90,9 +94,12 @@ SETTINGS: dict[str, str] = {
     "dead_path_s": 'seconds after which unacknowledged bytes end a connection; `None` (or "off") leaves it to the system',
     "watchdog": "end connections within a few round trips when their bytes stay unacknowledged (a thread watches them)",
     "flight_wait_s": "longest wait for the same call of another caller, seconds",
+    "stream_wait_s": "longest wait of a streamed call for the whole answer to the same call of another process that shares "
+    "the cache's store, seconds; where none comes, its first token is so much later. 0: streams wait for no other process",
     "keepalive_s": "how long idle connections are kept, seconds (the HTTP libraries' default is 5)",
     "keep_warm": "so many of the nearest endpoints to which each client keeps an open connection, 0 to 10, by an unpaid GET "
-    "every 45 seconds until ten minutes after its last call (a thread, or a task, sends it); `True` is 3",
+    "every 45 seconds until ten minutes after its last call (a thread, or a task, sends it); `True` is 3; or a "
+    "table/`KeepWarm(...)`, which keeps models from being put away, too, by paid calls",
     "notes": "send every call through the pipeline, so that it has notes, even when nothing else is set",
 }
 """Every setting, in the order of the reference page."""

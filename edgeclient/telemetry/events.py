@@ -37,6 +37,7 @@ _COUNTED = dict.fromkeys(
         "hedges",
         "retired models",
         "ending models",
+        "keep-warm calls",
     ),
     0,
 )
@@ -51,6 +52,7 @@ class Event:
     notes: Notes
     status: int = 0  # 0 when no answer came
     error: str = ""  # the error's class name when no answer came
+    keeps_warm: bool = False  # nobody's call: a model was asked for next to nothing, so that it is there (`keep_warm`)
 
 
 Hook = Callable[[Event], object]
@@ -75,28 +77,34 @@ class Telemetry:
         """Keep an event, count it, and tell the hooks."""
         with self._lock:
             self._events.append(event)
-            counts, notes = self._counts, event.notes
-            counts["calls"] += 1
-            if notes.cache != "off":
-                counts[notes.cache] += 1
-            if notes.attempts:
-                counts["attempts"] += notes.attempts
-                if notes.attempts > 1:
-                    hedged = any(attempt.outcome == OUTRUN for attempt in notes.tried)
-                    counts["hedges"] += hedged
-                    models = len({attempt.model for attempt in notes.tried}) or 1  # two where a cascade asked both
-                    counts["failovers"] += notes.attempts - models - hedged
-            if notes.stored:
-                counts["stored"] += 1
-            if notes.upstream_cache == "hit":
-                counts["upstream hits"] += 1
-            if event.error:
-                counts["errors"] += 1
+            if event.keeps_warm:
+                self._counts["keep-warm calls"] += 1
+            else:
+                self._count(event)
         for hook in self._hooks:
             try:
                 hook(event)
             except Exception as error:
                 self.mishap("hook", error)
+
+    def _count(self, event: Event) -> None:
+        counts, notes = self._counts, event.notes
+        counts["calls"] += 1
+        if notes.cache != "off":
+            counts[notes.cache] += 1
+        if notes.attempts:
+            counts["attempts"] += notes.attempts
+            if notes.attempts > 1:
+                hedged = any(attempt.outcome == OUTRUN for attempt in notes.tried)
+                counts["hedges"] += hedged
+                models = len({attempt.model for attempt in notes.tried}) or 1  # two where a cascade asked both
+                counts["failovers"] += notes.attempts - models - hedged
+        if notes.stored:
+            counts["stored"] += 1
+        if notes.upstream_cache == "hit":
+            counts["upstream hits"] += 1
+        if event.error:
+            counts["errors"] += 1
 
     def count(self, what: str) -> None:
         with self._lock:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from edgeclient.cache.stores import wire
-from edgeclient.cache.stores.guarded import Form, Guarded
-from edgeclient.cache.stores.redis import Address, RedisBackend
+from edgeclient.cache.stores.backend import Form
+from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores.redis import RedisBackend
+from edgeclient.cache.stores.redis_line import Address
 from edgeclient.cache.stores.sqlite import SqliteBackend
 from edgeclient.values import Entry
 
@@ -51,7 +54,7 @@ def sqlite_store(
     *,
     max_bytes: int = 2**30,
     budget_s: float = 1.0,
-    clock: Clock | None = None,
+    clock: Callable[[], float] | None = None,
     form: Form = wire,
 ) -> Guarded:
     """A store on a file. Its budget is generous: what is not about time should not depend on a busy machine."""

@@ -13,7 +13,7 @@ from befalling import PATIENCE_S, QUESTIONS, SHORT_S, Befallen, Line
 from pipeline.scripted import Run, both_ways
 from stores import postgres_store, redis_store
 
-from edgeclient.cache.stores import redis
+from edgeclient.cache.stores import redis_line
 
 
 class Kind:
@@ -63,7 +63,7 @@ def test_it_is_killed(kind: Kind, run: Run) -> None:
 
 @both_ways
 def test_it_is_frozen(kind: Kind, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis, "_LONGEST_S", 0.2)  # of PostgreSQL's a test of its own tells
+    monkeypatch.setattr(redis_line, "LONGEST_S", 0.2)  # of PostgreSQL's a test of its own tells
     case = kind.calls_over(kind.server.port, run)
     assert case.calls("a?", "a?") == ["miss", "hit"]
     case.settle()

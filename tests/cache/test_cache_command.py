@@ -16,7 +16,7 @@ from stores import Mishaps, entry, postgres_store, redis_store, sqlite_store
 
 from edgeclient.cache.stores import wire
 from edgeclient.cache.stores.guarded import Guarded
-from edgeclient.cache.stores.redis import Address
+from edgeclient.cache.stores.redis_line import Address
 from edgeclient.cache.stores.sealed import Sealed
 from edgeclient.cli import main
 

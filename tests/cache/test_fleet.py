@@ -28,18 +28,26 @@ PROGRAM = """
 import asyncio, json, sys, threading
 from edgeclient import Cache, Edge, notes
 origin, store, threads, tasks = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-edge = Edge(cache=Cache("exact", store=store, budget_s=30.0), flight_wait_s=60.0)
-asked = dict(model="gpt-4o", messages=[{"role": "user", "content": "How many?"}])
+streams = "stream" in sys.argv
+edge = Edge(cache=Cache("exact", store=store, budget_s=30.0), flight_wait_s=60.0, stream_wait_s=60.0)
+asked = dict(model="gpt-4o", messages=[{"role": "user", "content": "How many?"}], stream=streams)
 said = []
-def note(answer):
-    said.append((answer.choices[0].message.content, notes(answer).cache))
+def text_of(parts):
+    return "".join(part.choices[0].delta.content or "" for part in parts if part.choices)
+def note(answer, parts=()):
+    text = text_of(parts) if streams else answer.choices[0].message.content
+    said.append((text, notes(answer).cache))
+def ask():
+    answer = plain.chat.completions.create(**asked)
+    note(answer, list(answer) if streams else ())
 plain = edge.OpenAI(api_key="any", base_url=origin, max_retries=0, timeout=60)
 async def several():
     async with edge.AsyncOpenAI(api_key="any", base_url=origin, max_retries=0, timeout=60) as client:
         async def one():
-            note(await client.chat.completions.create(**asked))
+            answer = await client.chat.completions.create(**asked)
+            note(answer, [part async for part in answer] if streams else ())
         await asyncio.gather(*[one() for _ in range(tasks)])
-all_of_them = [threading.Thread(target=lambda: note(plain.chat.completions.create(**asked))) for _ in range(threads)]
+all_of_them = [threading.Thread(target=ask) for _ in range(threads)]
 all_of_them.append(threading.Thread(target=lambda: asyncio.run(several())))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -51,6 +59,14 @@ print(json.dumps([said, dict(edge.status().mishaps)]), flush=True)
 """
 
 
+def _events(finish: str) -> bytes:
+    """The same answer as a stream."""
+    head = {**ANSWER, "object": "chat.completion.chunk", "usage": None}
+    ends: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": "one"}, None), ({}, finish)]
+    said = [{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": end}]} for delta, end in ends]
+    return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in said) + b"data: [DONE]\n\n"
+
+
 class Origin:
     """Answers after a while, and counts."""
 
@@ -59,21 +75,25 @@ class Origin:
         lock = threading.Lock()
         answer = json.loads(json.dumps(ANSWER))
         answer["choices"][0]["finish_reason"] = finish
-        body = json.dumps(answer).encode()
+        body, events = json.dumps(answer).encode(), _events(finish)
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(handler) -> None:
-                handler.rfile.read(int(handler.headers["content-length"]))
+                asked = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
                 with lock:
                     self.asked += 1
                 time.sleep(0.5)  # as a model that thinks: long enough for the others to come
+                said, kind = (events, "text/event-stream") if asked.get("stream") else (body, "application/json")
                 handler.send_response(200)
-                handler.send_header("content-type", "application/json")
-                handler.send_header("content-length", str(len(body)))
+                handler.send_header("content-type", kind)
+                handler.send_header("content-length", str(len(said)))
                 handler.end_headers()
-                handler.wfile.write(body)
+                handler.wfile.write(said[:200])
+                if asked.get("stream"):
+                    time.sleep(0.2)
+                handler.wfile.write(said[200:])
 
             def log_message(handler, *said: object) -> None: ...
 
@@ -101,9 +121,11 @@ def serving(finish: str = "stop") -> Iterator[Origin]:
         origin.close()
 
 
-def fleet(origin: Origin, store: str, processes: int, threads: int, tasks: int) -> list[tuple[str, str]]:
+def fleet(
+    origin: Origin, store: str, processes: int, threads: int, tasks: int, form: str = "plain"
+) -> list[tuple[str, str]]:
     """What each call of all processes got."""
-    said = [sys.executable, "-c", PROGRAM, origin.url, store, str(threads), str(tasks)]
+    said = [sys.executable, "-c", PROGRAM, origin.url, store, str(threads), str(tasks), form]
     running = [
         subprocess.Popen(said, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
     ]
@@ -134,6 +156,15 @@ def one_asks(store: str, processes: int, threads: int, tasks: int) -> None:
     assert sorted(found) == [("one", "hit")] * (calls - 1) + [("one", "miss")]
 
 
+def one_streams(store: str, processes: int, threads: int, tasks: int) -> None:
+    """Readers of the process that leads read along; those of the others have the answer that was stored."""
+    calls = processes * (threads + tasks)
+    with serving() as origin:
+        found = fleet(origin, store, processes, threads, tasks, "stream")
+        assert origin.asked == 1 and [text for text, _ in found] == ["one"] * calls
+    assert sum(cache == "hit" for _, cache in found) >= (processes - 1) * (threads + tasks)
+
+
 def test_processes_on_one_redis_ask_once(server: object) -> None:
     one_asks(f"redis://127.0.0.1:{server.port}", 4, 6, 6)  # type: ignore[attr-defined]
 
@@ -141,6 +172,20 @@ def test_processes_on_one_redis_ask_once(server: object) -> None:
 @pytest.mark.slow
 def test_a_thousand_calls_of_four_processes_on_one_redis_ask_once(server: object) -> None:
     one_asks(f"redis://127.0.0.1:{server.port}", 4, 125, 125)  # type: ignore[attr-defined]
+
+
+def test_streams_of_processes_on_one_redis_ask_once(server: object) -> None:
+    one_streams(f"redis://127.0.0.1:{server.port}", 3, 4, 4)  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_a_thousand_streams_of_four_processes_on_one_redis_ask_once(server: object) -> None:
+    one_streams(f"redis://127.0.0.1:{server.port}", 4, 125, 125)  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_streams_of_processes_on_one_database_ask_once(postgres: object) -> None:
+    one_streams(postgres.url, 2, 6, 6)  # type: ignore[attr-defined]
 
 
 def test_processes_on_one_database_ask_once(postgres: object) -> None:
@@ -156,3 +201,11 @@ def test_nobody_waits_for_an_answer_that_may_not_be_kept(server: object) -> None
     with serving(finish="length") as origin:
         found = fleet(origin, f"redis://127.0.0.1:{server.port}", 2, 2, 2)  # type: ignore[attr-defined]
         assert origin.asked == 8 and found == [("one", "miss")] * 8
+
+
+@pytest.mark.slow
+def test_no_process_waits_for_a_stream_that_may_not_be_kept(server: object) -> None:
+    """Each process has one stream of its own, which all of its callers read."""
+    with serving(finish="length") as origin:
+        found = fleet(origin, f"redis://127.0.0.1:{server.port}", 2, 2, 2, "stream")  # type: ignore[attr-defined]
+        assert origin.asked == 2 and found == [("one", "miss")] * 8

@@ -15,6 +15,7 @@ from edgeclient.cache.stores import HEARD_S, wire, writer
 from edgeclient.cache.stores import guarded as module
 from edgeclient.cache.stores.backend import Record
 from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores.latency import Latency
 from edgeclient.cache.stores.layered import Layered
 from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.errors import StoreError
@@ -32,6 +33,8 @@ class Fake:
         self.heard = 0
         self.hear_fails: Exception | None = None
         self.loads: list[tuple[str, ...]] = []
+        self.thread = 0  # of the last one
+        self.takes: Callable[[], object] = lambda: None
         self.writes: list[int] = []
         self.load_fails: Exception | None = None
         self.write_fails: Exception | None = None
@@ -45,6 +48,8 @@ class Fake:
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
         self.loads.append(tuple(keys))
         self.loading.set()
+        self.thread = threading.get_ident()
+        self.takes()
         assert self.may_load.wait(PATIENCE_S)
         if self.load_fails:
             raise self.load_fails
@@ -165,6 +170,34 @@ def test_a_quick_backend_is_asked_without_a_thread(load: Load) -> None:
     assert load(case, "a") == entry("a") and threading.active_count() == before
     case.fake.load_fails = OSError("broken")
     assert load(case, "a") is None and case.mishaps == {"cache load": 1}
+
+
+def test_tasks_ask_a_backend_that_has_become_slow_in_its_thread_until_it_is_quick_again() -> None:
+    case = Case(quick=True)
+    case.put("a")
+
+    def beside(took_s: float) -> bool:
+        """Whether a task's lookup, which takes so long, was in another thread."""
+        case.fake.takes = lambda: setattr(case.clock, "now", case.clock.now + took_s)
+        assert asyncio.run(case.store.load_async("a", 1.0)) == entry("a")
+        return case.fake.thread != threading.get_ident()
+
+    assert [beside(took_s) for took_s in (0.0, 0.008, 0.0, 0.0)] == [False] * 4  # a busy machine
+    assert [beside(took_s) for took_s in (0.02, 0.02, 1.0)] == [False, True, True]
+    assert case.store.load("a", 1.0) == entry("a") and case.fake.thread == threading.get_ident()
+    until(lambda: not beside(0.0))
+    assert not beside(0.0) and not case.mishaps
+
+
+def test_a_second_of_slowness_is_over_after_some_dozens_of_lookups() -> None:
+    pace = Latency()
+    for _ in range(3):
+        pace.took(60.0)
+    lookups = 0
+    while not pace.is_quick:
+        pace.took(0.0)
+        lookups += 1
+    assert lookups < 50
 
 
 def test_callers_at_once_share_a_batch() -> None:
@@ -320,7 +353,7 @@ def test_threads_end_when_nothing_is_to_do(monkeypatch: pytest.MonkeyPatch) -> N
         case.store.load("other", 1.0)
         for thread in set(threading.enumerate()) - others:
             thread.join(PATIENCE_S)
-        assert not case.store._writer._running and not case.store._reader._running
+        assert not case.store._saving.writer._running and not case.store._asking._reader._running
     assert len(case.fake.kept) == 3
 
 
@@ -468,7 +501,7 @@ def test_several_share_a_round_trip() -> None:
     keys = [str(n) for n in range(60)]
     case.put(*keys[::2])
     case.fake.may_load.clear()
-    case.store._reader.ask("first")
+    case.store._asking.ask("first")
     assert case.fake.loading.wait(PATIENCE_S)
     threading.Timer(0.0, case.fake.may_load.set).start()
     assert [one is not None for one in case.store.load_many(keys, 1.0)] == [True, False] * 30

@@ -16,7 +16,7 @@ from edgeclient.cache.stores.backend import Lease, Wish
 from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.cache.stores.layered import Layered
 from edgeclient.cache.stores.memory import MemoryStore
-from edgeclient.cache.stores.redis import Address
+from edgeclient.cache.stores.redis_line import Address
 from edgeclient.cache.stores.sealed import Sealed
 from edgeclient.values import Entry
 
@@ -102,6 +102,29 @@ def test_who_has_waited_long_enough_goes_alone(make: Make, claim: Claim) -> None
     one, other = make(), make()
     assert claim(one).result(PATIENCE_S) is None
     assert claim(other, "a", 0.05).result(PATIENCE_S) is None and leads(one) and not leads(other)
+
+
+def test_what_a_process_leads_it_does_not_wait_for(make: Make, claim: Claim) -> None:
+    """It may be a stream that the caller itself is reading."""
+    one, other = make(), make()
+    assert claim(one).result(PATIENCE_S) is None and leads(one)
+    assert claim(one).result(PATIENCE_S) is None and leads(one)
+    assert claim(other, "a", 0.05).result(PATIENCE_S) is None and not leads(other)
+
+
+def test_the_thread_that_lets_go_stays_as_long_as_there_is_something_to(
+    make: Make, claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Letting go starts no thread: the collector may do it."""
+    monkeypatch.setattr("edgeclient.cache.stores.leases._IDLE_S", 0.01)
+    one, other = make(), make()
+    assert claim(one).result(PATIENCE_S) is None and leads(one)
+    waiting = claim(other)
+    until(lambda: other._leading._claims._running)
+    assert not one._leading._claims._ends()
+    one.release("a")
+    assert waiting.result(PATIENCE_S) is None
+    until(lambda: not one._leading._claims._running)
 
 
 def test_the_lease_of_a_process_that_died_ends_and_the_next_one_leads(make: Make, claim: Claim) -> None:

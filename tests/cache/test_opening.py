@@ -13,7 +13,7 @@ from edgeclient.cache.stores.guarded import Guarded
 from edgeclient.cache.stores.layered import Layered
 from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.cache.stores.opening import open_store
-from edgeclient.cache.stores.redis import Address
+from edgeclient.cache.stores.redis_line import Address
 
 pytest.importorskip("redis")
 

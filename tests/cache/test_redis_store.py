@@ -14,7 +14,7 @@ from stores import Mishaps, entry, redis_store
 
 from edgeclient.cache.marks import Subject
 from edgeclient.cache.stores import wire
-from edgeclient.cache.stores.redis import Address
+from edgeclient.cache.stores.redis_line import Address
 
 pytest.importorskip("redis")
 

@@ -12,7 +12,8 @@ from stores import Mishaps, entry, redis_store
 
 from edgeclient.cache.marks import Subject
 from edgeclient.cache.stores.guarded import Guarded
-from edgeclient.cache.stores.redis import Address, RedisBackend
+from edgeclient.cache.stores.redis import RedisBackend
+from edgeclient.cache.stores.redis_line import Address
 
 pytest.importorskip("redis")
 
@@ -135,7 +136,7 @@ def test_when_the_replica_goes_the_primary_is_asked_again(far: Far) -> None:
 def test_when_the_path_to_the_replica_swallows_everything_the_primary_is_asked_again(
     far: Far, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgeclient.cache.stores.redis._LONGEST_S", 0.5)
+    monkeypatch.setattr("edgeclient.cache.stores.redis_line.LONGEST_S", 0.5)
     with Line(far.replica.port) as path:
         hosts = (("127.0.0.1", far.line.port), ("127.0.0.1", path.port))
         store = redis_store(Address(hosts), far.mishaps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import signal
@@ -11,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from servers import until
 from stores import Clock, Mishaps, entry, sqlite_store
 
 from edgeclient.cache.stores import sqlite as module
@@ -315,6 +318,27 @@ def test_another_process_locks_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "_WRITE_S", 5.0)
     assert case.well_again() and case.found("a") == ["a"]
     case.store.close()
+
+
+def test_tasks_ask_a_locked_file_beside_the_event_loop(tmp_path: Path) -> None:
+    store = sqlite_store(tmp_path / "cache.db", Mishaps(), clock=time.monotonic, budget_s=0.05)
+    store.save(entry("a"), 1.0)
+    assert store.flush(20.0)
+
+    def look() -> object:
+        return asyncio.run(store.load_async("a", 1.0))
+
+    until(lambda: look() == entry("a") and not store.waits)
+    db = sqlite3.connect(tmp_path / "cache.db", isolation_level=None)
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    store.close()  # and opens anew, which has to wait
+    db.execute("BEGIN EXCLUSIVE")
+    assert look() is None and store.waits
+    assert look() is None and store.waits
+    assert "edgeclient-cache-reader" in [one.name for one in threading.enumerate()]
+    db.close()
+    until(lambda: look() == entry("a") and not store.waits)
+    store.close()
 
 
 def test_a_writer_elsewhere_keeps_no_reader_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

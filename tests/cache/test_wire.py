@@ -24,6 +24,10 @@ GOLDEN_3 = (
     b"ec\x03\xf2\x93\xf7L\xbe?jR\x00\x00\x00`"
     b'[true,[["request-id","r\\u00fc"]],10,0.0,100.0,"1","fra","FRA",0.0,"gpt-4o","faq","q1",["t","u"]]{"key":"a"}'
 )
+GOLDEN_4 = (
+    b"ec\x04\xbeg>\x07\x1ar\xa0\xa4\x00\x00\x00_"
+    b'[true,[["request-id","r\\u00fc"]],10,0.0,100.0,"1","fra","FRA",0.0,"gpt-4o","","",[],"AAP6AQ=="]{"key":"a"}'
+)
 
 ENTRIES = st.builds(
     Entry,
@@ -42,6 +46,7 @@ ENTRIES = st.builds(
     namespace=st.text(max_size=9),
     named=st.text(max_size=9),
     tags=st.lists(st.text(max_size=9), max_size=3).map(tuple),
+    pace=st.just(b"") | st.binary(max_size=40),
 )
 
 
@@ -68,7 +73,7 @@ def test_a_truncated_entry_is_damage(kept: Entry, end: int) -> None:
 
 @given(data=st.binary(max_size=300))
 def test_no_bytes_raise_anything_else(data: bytes) -> None:
-    for said in (data, *(b"ec%c" % schema + data for schema in (1, 2, 3))):
+    for said in (data, *(b"ec%c" % schema + data for schema in (1, 2, 3, 4))):
         with pytest.raises((wire.Damaged, wire.Newer)):
             wire.decode("a", said)
 
@@ -88,8 +93,8 @@ def test_a_well_sealed_head_that_says_nothing_is_damage(head: bytes) -> None:
 
 
 def test_a_newer_schema_is_told_from_damage() -> None:
-    with pytest.raises(wire.Newer, match="schema 4"):
-        wire.decode("a", b"ec\x04" + b"whatever it looks like then")
+    with pytest.raises(wire.Newer, match="schema 5"):
+        wire.decode("a", b"ec\x05" + b"whatever it looks like then")
 
 
 def test_schema_1_is_read_for_ever() -> None:
@@ -107,6 +112,12 @@ def test_schema_3_is_read_for_ever() -> None:
     said = replace(entry("a"), model="gpt-4o", namespace="faq", named="q1", tags=("t", "u"))
     assert wire.encode(said) == GOLDEN_3
     assert wire.decode("a", GOLDEN_3) == said
+
+
+def test_schema_4_is_read_for_ever_and_written_only_for_a_stream_with_its_pace() -> None:
+    said = replace(entry("a"), model="gpt-4o", pace=b"\x00\x03\xfa\x01")
+    assert wire.encode(said) == GOLDEN_4
+    assert wire.decode("a", GOLDEN_4) == said
 
 
 def test_a_head_of_one_schema_is_damage_in_the_other() -> None:

@@ -21,6 +21,9 @@ class ChatOrigin:
         self.empty = False
         self.breaks = False  # streams end in the middle
         self.slow_s = 0.0
+        self.filler = 0  # bytes that say nothing, within a stream
+        self._rest = threading.Event()  # streams go on after their first text
+        self._rest.set()
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"origin": self}))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
@@ -32,7 +35,16 @@ class ChatOrigin:
             self.count += 1
             return self.count
 
+    def hold(self) -> threading.Event:
+        """Have streams stop after their first text, until what this gives is set."""
+        self._rest = threading.Event()
+        return self._rest
+
+    def wait_for_rest(self) -> None:
+        self._rest.wait(20.0)
+
     def close(self) -> None:
+        self._rest.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -90,6 +102,11 @@ class _Handler(BaseHTTPRequestHandler):
             ends = self.origin.finish if not delta else None
             choice = {"index": 0, "delta": delta, "finish_reason": ends}
             self._part({**head, "choices": [choice]})
+            if delta.get("content"):
+                self.origin.wait_for_rest()
+                for _ in range(0, self.origin.filler, 2**16):
+                    self._line(b": %s\n\n" % (b"x" * 2**16))
+                self.origin.filler = 0
         if self.origin.breaks:
             self.close_connection = True
             return

@@ -20,6 +20,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import live_probes  # noqa: F401 - its rows come after those of probes
 from chat_origin import ChatOrigin
 from probes import ROWS, Probe, broken_stream, repeated, stream_cut_short, streamed
 from subjects import RIVALS, Cannot, Ours, Subject, installed
@@ -98,9 +99,10 @@ def page(ours: dict[str, str], kept: dict[str, Any]) -> str:
 
 # What the exact cache promises, beside others
 
-Each row is a small program (`tests/conformance/probes.py`) that is run against an origin on loopback which counts what it is
-asked. The column of edgeclient is tried anew in every run of the tests; the others were tried on {kept["date"]}, in
-Python {kept["python"]}, with openai {kept["openai"]}. Y: it does; N: it does not; {_NONE}: it has no such thing.
+Each row is a small program (`tests/conformance/probes.py`, `live_probes.py`) that is run against an origin on loopback which
+counts what it is asked. The column of edgeclient is tried anew in every run of the tests; the others were tried on
+{kept["date"]}, in Python {kept["python"]}, with openai {kept["openai"]}. Y: it does; N: it does not; {_NONE}: it has no such
+thing.
 
 |  | edgeclient | {names} |
 | --- | --- | {" | ".join("---" for _ in rivals)} |
@@ -115,8 +117,11 @@ How they were set up:
 - edgeclient: {Ours.setup}
 {setups}
 
-What stands in no row: edgeclient replays a stored stream with the whole text in one event, not in the pieces in which it
-came; and a stream that did not tell its usage answers streams only.
+Rows about a stream that several read apply only where one request serves them: what asks once for each of them shares nothing
+that could be held up.
+
+What stands in no row: edgeclient replays a stored stream with the whole text in one event, and in the pieces in which it came
+with `Cache(pace="recorded")`; and a stream that did not tell its usage answers streams only.
 """
 
 

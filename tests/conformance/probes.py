@@ -13,11 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from chat_origin import ChatOrigin
-from subjects import Question, Said, Subject
+from subjects import Cannot, Question, Said, Subject
 
 Probe = Callable[[Subject, ChatOrigin], str]
 ROWS: dict[str, Probe] = {}  # what it promises -> how it is tried
-_AT_ONCE = 20
+AT_ONCE = 20
 
 
 def row(promise: str) -> Callable[[Probe], Probe]:
@@ -96,8 +96,8 @@ def endpoints(it: Subject, origin: ChatOrigin) -> str:
 @row("The same call of 20 threads at once is sent once")
 def threads_at_once(it: Subject, origin: ChatOrigin) -> str:
     origin.slow_s = 0.3
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        texts = set(threads.map(lambda _: it.ask(Question(origin.url)).text, range(_AT_ONCE)))
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        texts = set(threads.map(lambda _: it.ask(Question(origin.url)).text, range(AT_ONCE)))
     return "" if origin.count == 1 and len(texts) == 1 else "each was sent"
 
 
@@ -106,7 +106,7 @@ def tasks_at_once(it: Subject, origin: ChatOrigin) -> str:
     origin.slow_s = 0.3
 
     async def all_of_them() -> Sequence[Said]:
-        return await asyncio.gather(*(it.ask_async(Question(origin.url)) for _ in range(_AT_ONCE)))
+        return await asyncio.gather(*(it.ask_async(Question(origin.url)) for _ in range(AT_ONCE)))
 
     texts = {said.text for said in asyncio.run(all_of_them())}
     return "" if origin.count == 1 and len(texts) == 1 else "each was sent"
@@ -155,6 +155,14 @@ def empty(it: Subject, origin: ChatOrigin) -> str:
 def own_id(it: Subject, origin: ChatOrigin) -> str:
     first, again, _ = twice(it, origin, Question(origin.url))
     return "" if again.id and first.id != again.id else "the first one's id"
+
+
+@row("A hit has a time of its own (`created`)")
+def own_time(it: Subject, origin: ChatOrigin) -> str:
+    first, again, _ = twice(it, origin, Question(origin.url))
+    if first.created is None:
+        raise Cannot
+    return "" if again.created and first.created != again.created else "the first one's time"
 
 
 @row("A hit says that it is one")

@@ -9,6 +9,7 @@ import abc
 import importlib.metadata
 import importlib.util
 import os
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,13 @@ class Subject(abc.ABC):
     @abc.abstractmethod
     async def ask_async(self, asked: Question) -> Said: ...
 
+    @abc.abstractmethod
+    def stream(self, asked: Question) -> Iterator[Any]:
+        """The parts of a streamed answer as they come: a generator, whose end, or closing, closes the stream."""
+
+    @abc.abstractmethod
+    def stream_async(self, asked: Question) -> AsyncIterator[Any]: ...
+
     def use_redis(self, port: int) -> None:
         """Keep answers on a Redis server at that port."""
         raise Cannot
@@ -88,6 +96,13 @@ def _joined(parts: list[Any]) -> Said:
 class OpenAIShaped(Subject):
     """Asked through the OpenAI SDK's own classes."""
 
+    def __init__(self) -> None:
+        self.opened: list[Any] = []
+
+    def close(self) -> None:
+        for client in self.opened:
+            client.close()
+
     @abc.abstractmethod
     def client(self, asked: Question) -> Any: ...
 
@@ -107,6 +122,20 @@ class OpenAIShaped(Subject):
     def cached(self, answer: Any) -> bool | None:
         return None
 
+    def stream(self, asked: Question) -> Iterator[Any]:
+        client = self.client(asked)
+        self.opened.append(client)  # a client that is closed takes along who reads its stream
+        stream = client.chat.completions.create(**self.arguments(asked))
+        try:
+            yield from stream
+        finally:
+            stream.close()
+
+    async def stream_async(self, asked: Question) -> AsyncIterator[Any]:
+        async with self.client_async(asked) as client:
+            async for part in await client.chat.completions.create(**self.arguments(asked)):
+                yield part
+
     def ask(self, asked: Question) -> Said:
         with self.client(asked) as client:
             answer = client.chat.completions.create(**self.arguments(asked))
@@ -125,6 +154,7 @@ class Ours(OpenAIShaped):
     def __init__(self) -> None:
         import edgeclient
 
+        super().__init__()
         self._notes = edgeclient.notes
         self._edge = edgeclient.Edge(cache="exact", remember=False)
 
@@ -144,6 +174,7 @@ class Ours(OpenAIShaped):
         self._edge = Edge(cache=Cache("exact", store=f"redis://127.0.0.1:{port}"), remember=False)
 
     def close(self) -> None:
+        super().close()
         self._edge.close()
 
 
@@ -175,6 +206,13 @@ class LiteLLM(Subject):
     def said(self, answer: Any) -> Said:
         hit = answer._hidden_params.get("cache_hit")
         return Said(answer.choices[0].message.content or "", answer.id, answer.created, hit, answer)
+
+    def stream(self, asked: Question) -> Iterator[Any]:
+        yield from self._litellm.completion(**self.arguments(asked))
+
+    async def stream_async(self, asked: Question) -> AsyncIterator[Any]:
+        async for part in await self._litellm.acompletion(**self.arguments(asked)):
+            yield part
 
     def ask(self, asked: Question) -> Said:
         answer = self._litellm.completion(**self.arguments(asked))
@@ -218,17 +256,26 @@ class LangChain(Subject):
         used = answer.usage_metadata or {}
         return Said(answer.content, answer.id or "", None, True if used.get("total_cost") == 0 else None, answer)
 
+    @staticmethod
+    def _messages(asked: Question) -> list[tuple[str, str]]:
+        return [(one["role"].replace("user", "human"), one["content"]) for one in asked.messages]
+
+    def stream(self, asked: Question) -> Iterator[Any]:
+        yield from self.model(asked).stream(self._messages(asked))
+
+    async def stream_async(self, asked: Question) -> AsyncIterator[Any]:
+        async for part in self.model(asked).astream(self._messages(asked)):
+            yield part
+
     def ask(self, asked: Question) -> Said:
-        said = [(one["role"].replace("user", "human"), one["content"]) for one in asked.messages]
         if asked.stream:
-            return self._joined(list(self.model(asked).stream(said)))
-        return self.said(self.model(asked).invoke(said))
+            return self._joined(list(self.stream(asked)))
+        return self.said(self.model(asked).invoke(self._messages(asked)))
 
     async def ask_async(self, asked: Question) -> Said:
-        said = [(one["role"].replace("user", "human"), one["content"]) for one in asked.messages]
         if asked.stream:
-            return self._joined([part async for part in self.model(asked).astream(said)])
-        return self.said(await self.model(asked).ainvoke(said))
+            return self._joined([part async for part in self.stream_async(asked)])
+        return self.said(await self.model(asked).ainvoke(self._messages(asked)))
 
     @staticmethod
     def _joined(parts: list[Any]) -> Said:
@@ -257,6 +304,7 @@ class Hishel(OpenAIShaped):
     def __init__(self) -> None:
         import tempfile
 
+        super().__init__()
         self._folder = tempfile.TemporaryDirectory()
 
     def _http(self, asynchronous: bool) -> Any:
@@ -280,6 +328,7 @@ class Hishel(OpenAIShaped):
         return openai.AsyncOpenAI(api_key=asked.key, base_url=asked.url, max_retries=0, http_client=self._http(True))
 
     def close(self) -> None:
+        super().close()
         self._folder.cleanup()
 
 

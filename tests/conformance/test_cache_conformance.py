@@ -7,6 +7,7 @@ import json
 
 import pytest
 from conformance import KEPT, PAGE, column, page, tried
+from live_probes import slow_reader, threads_read_along
 from probes import own_id, repeated, threads_at_once
 from subjects import RIVALS, Ours, installed
 
@@ -36,6 +37,8 @@ def test_a_probe_finds_what_is_not_so() -> None:
 
     assert tried(Off, repeated) == "N: 2 of 2 calls were sent"
     assert tried(Off, threads_at_once) == "N: each was sent"
+    assert tried(Off, threads_read_along) == "N: each was sent"
+    assert tried(Off, slow_reader) == "\N{EN DASH}"  # each has a stream of its own
     assert tried(Off, own_id) == "Y"  # two answers have two ids
 
 

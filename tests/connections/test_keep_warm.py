@@ -218,12 +218,12 @@ async def test_a_forked_child_begins_anew(asking: Asking, tls: Tls) -> None:
     ("said", "meant"), [(True, 3), (False, 0), ("on", 3), ("true", 3), ("off", 0), (1, 1), ("2", 2), (10, 10)]
 )
 def test_the_setting_takes_a_number_or_a_word(said: Any, meant: int) -> None:
-    assert load({"keep_warm": said})[0].keep_warm == meant
+    assert load({"keep_warm": said})[0].keep_warm.connections == meant
 
 
 @pytest.mark.parametrize("said", [-1, 11, "always", 1.5, None])
 def test_the_setting_refuses_the_rest(said: Any) -> None:
-    with pytest.raises(SettingsError, match=r"argument keep_warm: keep_warm: .*"):
+    with pytest.raises(SettingsError, match=r"argument keep_warm: keep_warm(\.connections)?: .*"):
         load({"keep_warm": said})
 
 

@@ -30,6 +30,11 @@ from cloudfront import POP, CloudFront, Distribution
 
 from edgeclient import deploy
 
+if sys.version_info >= (3, 11):
+    import tomllib as toml
+else:
+    import tomli as toml
+
 HERE = Path(__file__).parent
 # What the operator of a PoP gives it: clients by name, and the providers' keys.
 TOKENS = {"mobile": "4f1c0d8a7b6e", "web": "9b07ffe1c2d3"}
@@ -73,6 +78,24 @@ def workers(folder: Path, origin: str, **further: str) -> Iterator[Pop]:
             ports[said["socket"]] = said["port"]
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         yield Pop(urls["BOM"], "BOM", further=urls, pids=(child.pid,))
+
+
+@contextlib.contextmanager
+def fastly(folder: Path, origin: str, **further: str) -> Iterator[Pop]:
+    """The Fastly project in Node: emulated, as `fastly/compute.mjs` says. What fastly.toml sets up is what is there."""
+    node = shutil.which("node")
+    if node is None:
+        raise MissingRuntimeError("no node")
+    deploy.write("fastly", folder)
+    made = toml.loads((folder / "fastly.toml").read_text("utf-8"))["setup"]
+    here = {name: list(made[name]) for name in ("backends", "config_stores", "secret_stores")}
+    given = {**_given(origin), "COMPUTE": json.dumps({**here, "pop": "BOM"}), **further}
+    command = [node, "--no-warnings", str(HERE / "fastly" / "compute.mjs"), str(folder)]
+    with _running(command, given, folder, talks=True) as child:
+        assert child.stdout is not None
+        line = child.stdout.readline()
+        assert line, f"node ended: {(folder / 'stderr').read_text()}"
+        yield Pop(f"http://127.0.0.1:{json.loads(line)['port']}", "BOM", pids=(child.pid,))
 
 
 @contextlib.contextmanager
@@ -124,7 +147,7 @@ def lambda_edge(folder: Path, origin: str, **further: str) -> Iterator[Pop]:
         yield Pop(front.url, POP, caches=False, pids=(child.pid,))
 
 
-RIGS = {"workers": workers, "fly": fly, "lambda-edge": lambda_edge}
+RIGS = {"workers": workers, "fastly": fastly, "fly": fly, "lambda-edge": lambda_edge}
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from edgeclient.routing import presets
 from edgeclient.routing.providers import NAMES
 from edgeclient.settings import SETTINGS, load
 
+_SYSTEM_PAGES = sorted((ROOT / "docs" / "how-to" / "systems").glob("*.md"))
 _FAST: dict[str, Any] = {"first_token_ms": (1.0, 2.0), "tokens_per_s": 20_000.0}
 
 
@@ -129,3 +130,15 @@ def test_every_page_is_reached_from_the_index() -> None:
         links = [link.partition("#")[0] for link in re.findall(r"\]\(([^):\s]+)\)", text)]
         todo += [(page.parent / link).resolve() for link in links if link]
     assert not {*PAGES} - seen - {ROOT / "README.md"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_system_has_a_page_that_shows_how_to_write_it(name: str) -> None:
+    written = re.compile(rf'["`\s({{|]{re.escape(name)}:|system = "{re.escape(name)}"')
+    assert any(written.search(page.read_text("utf-8")) for page in _SYSTEM_PAGES)
+
+
+def test_the_index_leads_to_every_how_to_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    found = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs" / "how-to").rglob("*.md")}
+    assert not {page for page in found if f"({page})" not in index}

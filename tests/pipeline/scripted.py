@@ -63,6 +63,7 @@ class Scripted:
         self.connect_s: list[float | None] = []
         self.closed: list[Reply] = []
         self.waited: list[float] = []
+        self.slept: list[float] = []  # by the runtime's own sleep
         self.probed: list[str] = []
         self.beside_ones: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self.may_go_beside = True
@@ -110,6 +111,11 @@ class Scripted:
             steps.close()
         else:
             await steps
+
+    async def sleep(self, seconds: float) -> None:
+        await self._let_others()
+        self.slept.append(seconds)
+        self.time += seconds
 
     async def close(self, reply: Reply) -> None:
         await self._let_others()

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from edgeclient import Cache, Edge, SettingsError
-from edgeclient.cache import controls
+from edgeclient.cache import controls, policy
 from edgeclient.classifying import classify
 from edgeclient.policies import Policies
 from edgeclient.values import UNSAID, Controls, Request
 
 from .scripted import A, Run, Scripted, both_ways, ok, policies, request
-from .test_pipeline import ask
+from .test_pipeline import SAYS, ask
 
 KEY, NAMESPACE, TTL, TAG = "edge-cache-key", "edge-cache-namespace", "edge-cache-ttl", "edge-cache-tag"
 
@@ -51,17 +51,86 @@ def test_words_of_our_own_are_read(headers: list[tuple[str, str]], says: dict[st
     assert odd == []
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("no-cache, frobnicate=3", "'frobnicate' is no word for this cache; say max-age, "),
+        ("max-stale=5", "'max-stale' is no word"),
+        ("max-age=soon", "max-age=soon is no whole number of seconds"),
+        ("max-age=-1, no-store", "max-age=-1 is no"),
+        ("stale-if-error=1.5", "stale-if-error=1.5 is no"),
+        ('max-age="', 'max-age=" is no'),
+        ("max-age=٣", "max-age=٣ is no"),
+    ],
+)
+def test_words_that_are_none_are_ignored_and_counted(said: str, why: str, caplog: pytest.LogCaptureFixture) -> None:
+    edge = cached()
+    classify(request("Is it?", (SAYS, said)), edge)
+    assert edge.telemetry.mishaps() == {"Cache-Control": 1} and why in caplog.text
+    off = policies(A, cached=False)
+    classify(request("Is it?", (SAYS, said)), off)
+    assert off.telemetry.mishaps() == {}  # they are said to somebody else
+
+
+@pytest.mark.parametrize("said", ["no-cache", "NO-STORE", 'max-age="60", only-if-cached', "stale-if-error=0,", ""])
+def test_words_that_are_known_are_not_counted(said: str) -> None:
+    edge = cached()
+    classify(request("Is it?", (SAYS, said)), edge)
+    assert edge.telemetry.mishaps() == {}
+
+
+def test_a_time_may_stand_in_quotes() -> None:
+    assert controls.read([(SAYS, 'max-age="60"')]) == Controls(max_age_s=60.0)
+
+
+@pytest.mark.parametrize(
+    ("ttl", "expected"),
+    [
+        ({"gateway": 5}, 5.0),
+        ({"inference": 5}, 60.0),
+        ({"gateway": 5, "gpt-*": 6}, 6.0),
+        ({"gpt-*": 6, "gpt-4o": 7, "gateway": 5}, 7.0),
+    ],
+)
+def test_a_lifetime_may_be_that_of_a_route(ttl: dict[str, float], expected: float) -> None:
+    edge = cached(ttl=ttl)
+    assert policy.ttl_s(classify(request(), edge), edge.settings.cache) == expected
+
+
 @pytest.mark.parametrize("said", ["0", "-5", "0.0", "soon", "", "1e9", "nan", "inf", "60,70", "٣"])
 def test_a_lifetime_that_is_none_is_ignored_and_counted(said: str) -> None:
-    edge = cached()
+    edge = policies(A, cache={"mode": "exact"})
     assert classify(request("Is it?", (TTL, said)), edge).controls == UNSAID
     assert edge.telemetry.mishaps() == {"Edge-Cache-Ttl": 1}
 
 
 def test_an_unknown_word_is_counted() -> None:
-    edge = cached()
+    edge = policies(A, cache={"mode": "exact"})
     assert classify(request("Is it?", ("edge-cache-namspace", "x")), edge).controls == UNSAID
     assert edge.telemetry.mishaps() == {"edge-cache-namspace": 1}
+
+
+@pytest.mark.parametrize(
+    ("cache", "words", "says"),
+    [
+        ({}, [], {}),
+        ({"ttl_s": 60}, [], {"ttl_s": 60.0}),
+        ({"ttl": {"gpt-*": 3600}}, [], {"ttl_s": 3600.0}),
+        ({"ttl": {"o3": 5}}, [], {}),
+        ({"ttl_s": 60, "ttl": {"gpt-4o": 5}}, [], {"ttl_s": 5.0}),
+        ({"namespace": "mine"}, [], {"namespace": "mine"}),
+        ({"ttl_s": 60, "namespace": "mine"}, [(TTL, "7"), (NAMESPACE, "other")], {"ttl_s": 7.0, "namespace": "other"}),
+        ({"mode": "off", "ttl_s": 60, "namespace": "mine"}, [], {}),
+        ({"mode": "off"}, [(TTL, "7"), (NAMESPACE, "n"), (TAG, "t"), (KEY, "k")], {"ttl_s": 7.0, "namespace": "n"}),
+    ],
+    ids=str,
+)
+def test_what_the_caches_behind_are_told(
+    cache: dict[str, Any], words: list[tuple[str, str]], says: dict[str, Any]
+) -> None:
+    """What the call says, else the settings; where this cache is off, only what the call says."""
+    edge = policies(A, cached=cache.get("mode") != "off", cache={"mode": "exact", **cache})
+    assert classify(request("Is it?", *words), edge).controls == Controls(**says)
 
 
 @both_ways

@@ -10,7 +10,8 @@ import pytest
 
 from edgeclient.cache.stores.memory import MemoryStore
 from edgeclient.classifying import classify
-from edgeclient.dialects.texts import SCHEMAS, TOKENS
+from edgeclient.dialects.texts import SCHEMAS
+from edgeclient.dialects.usage import TOKENS
 from edgeclient.noting import Attempt, Notes, Used
 from edgeclient.pipeline import respond
 from edgeclient.policies import Policies

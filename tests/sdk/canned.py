@@ -219,6 +219,10 @@ def _moderation(asked: dict[str, Any], name: str, target: str) -> Answer:
     return as_json({"id": "modr-1", "model": "omni-moderation-latest", "results": [result]})
 
 
+def _input_tokens(asked: dict[str, Any], name: str, target: str) -> Answer:
+    return as_json({"object": "response.input_tokens", "input_tokens": 5})
+
+
 def _image(asked: dict[str, Any], name: str, target: str) -> Answer:
     return as_json({"created": 1, "data": [{"url": "https://example.com/a.png"}]})
 
@@ -278,6 +282,7 @@ _ROUTES: tuple[tuple[str, str, Callable[[dict[str, Any], str, str], Answer]], ..
     ("POST", r"/chat/completions$", _chat),
     ("POST", r"/completions$", _completions),
     ("POST", r"/responses$", _response),
+    ("POST", r"/responses/input_tokens$", _input_tokens),
     ("GET", r"/responses/resp_1$", _response),
     ("DELETE", r"/(responses|files|models)/", _deleted),
     ("POST", r"/embeddings$", _embeddings),

@@ -13,7 +13,7 @@ from talking import CLIENTS, SECRET, Net, ask
 from ways import settled
 
 import edgeclient
-from edgeclient.http import sockets
+from edgeclient.http import sockets, thinking
 from edgeclient.http.sockets import UnderWay
 
 pytestmark = [
@@ -127,6 +127,43 @@ async def test_when_it_was_the_last_the_error_is_the_sdks(net: Net, monkeypatch:
 async def test_nothing_is_watched_unless_it_is_said(net: Net) -> None:
     client = net.direct(net.edge("fra", origins=[net.base(net.origin)]), net.origin)
     assert (await ask(client)).text == "hello from fra"
-    pool = client._client._transport._pool
-    assert type(pool._network_backend).__module__.startswith("httpcore")
+    (connection,) = client._client._transport._pool.connections
+    stream = connection._connection._network_stream
+    assert type(stream) in (thinking.Stream, thinking.AsyncStream)
+    assert type(stream._inner).__module__.startswith("httpcore")
     assert edgeclient.Edge()._watchdog is None
+
+
+@pytest.mark.parametrize("settings", [{}, {"notes": True, "dead_path_s": None}], ids=["no settings", "switched off"])
+async def test_otherwise_the_streams_are_the_pools_own(net: Net, settings: dict[str, Any]) -> None:
+    client = net.direct(net.edge(**settings), net.origin)
+    await ask(client)
+    assert type(client._client._transport._pool._network_backend).__module__.startswith("httpcore")
+
+
+async def test_a_call_that_is_thought_about_changes_its_options_and_the_next_one_changes_them_back(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The far end's kernel acknowledges at once; the answer comes when the client's read has looked."""
+    monkeypatch.setattr(thinking, "_LOOK_S", 0.02)
+    looked, switched = threading.Event(), sockets.under_way
+
+    def under_way(sock: Any) -> UnderWay | None:
+        said = switched(sock)
+        if said is not None and not said.unacked:
+            looked.set()
+        return said
+
+    monkeypatch.setattr(sockets, "under_way", under_way)
+    plainly = await options_of(plain(net))
+    net.origin.always = recording.held(looked, "origin")
+    client = net.direct(net.edge(notes=True), net.origin)
+    thinks = await options_of(client)
+    assert thinks == {
+        "TCP_USER_TIMEOUT": 0, "TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 6, "SO_KEEPALIVE": 1,
+    }  # fmt: skip
+    monkeypatch.setattr(thinking, "_LOOK_S", 60.0)
+    quick = await options_of(client)
+    assert (quick["TCP_USER_TIMEOUT"], quick["SO_KEEPALIVE"]) == (2000, plainly["SO_KEEPALIVE"])
+    if plainly["SO_KEEPALIVE"]:
+        assert quick == {**plainly, "TCP_USER_TIMEOUT": 2000}, "the SDK's own figures are back"

@@ -15,6 +15,11 @@ from edgeclient.lab.systems.emulator import Emulator
 SECRET = "secret-of-the-endpoint"
 
 
+def own(key: str | None) -> dict[str, str]:
+    """The fields of an endpoint with that key."""
+    return {} if key is None else {"key": key}
+
+
 @dataclass(frozen=True)
 class Case:
     """One system, or one way to use it. `outcomes`: failure of the emulator -> outcome of the attempt; "ok" is an answer."""
@@ -24,6 +29,7 @@ class Case:
     models: Mapping[str, str]  # capability (or "" for all others) -> the model to ask for
     outcomes: Mapping[str, str]
     set: Mapping[str, object] = field(default_factory=dict)  # attributes of the emulator
+    key: str | None = "env:ENDPOINT_KEY"  # None where requests are signed instead
     lacks: Mapping[str, str] = field(default_factory=dict)  # what this way of using it does not have, and why
 
 

@@ -15,7 +15,7 @@ from edgeclient.lab.systems.serving import Serving
 from edgeclient.routing import presets
 from edgeclient.routing.systems import System
 
-from .cases import CASES, SECRET, Case
+from .cases import CASES, SECRET, Case, own
 
 ORIGIN = "https://api.example.com/v1"  # nobody is there
 
@@ -37,8 +37,8 @@ class Running:
         sign = "&" if "?" in self.case.preset else "?"
         return f"{self.case.preset}{sign}host={self.serving.url}"
 
-    def endpoint(self, **own: Any) -> dict[str, Any]:
-        return {"url": self.preset(), "key": "env:ENDPOINT_KEY", **own}
+    def endpoint(self, **more: Any) -> dict[str, Any]:
+        return {"url": self.preset(), **own(self.case.key), **more}
 
     def edge(self, **settings: Any) -> edgeclient.Edge:
         return edgeclient.Edge(
@@ -57,6 +57,9 @@ class Running:
 def running(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     case = CASES[request.param]
     monkeypatch.setenv("ENDPOINT_KEY", SECRET)
+    if case.key is None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("GATEWAY_TOKEN", "token-of-the-gateway")
     emulator = case.emulator(SECRET)
     for name, value in case.set.items():

@@ -10,7 +10,7 @@ import edgeclient
 from edgeclient.lab.systems.serving import Serving
 
 from .asking import ask
-from .cases import CASES, SECRET
+from .cases import CASES, SECRET, own
 from .conftest import Running, client_of
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ async def test_a_documented_failure(running: Running, colour: str, failure: str)
         for name, value in running.case.set.items():
             setattr(other.emulator, name, value)
         sign = "&" if "?" in running.case.preset else "?"
-        second = {"url": f"{running.case.preset}{sign}host={other.url}", "key": "env:ENDPOINT_KEY", "name": "second"}
+        second = {"url": f"{running.case.preset}{sign}host={other.url}", "name": "second", **own(running.case.key)}
         edge = running.edge(endpoints=[running.endpoint(name="first"), second])
         running.emulator.next = [failure]
         what = running.client("chat")

@@ -1,4 +1,4 @@
-"""Answers of the four dialects, as the providers send them: made of the texts that a test wants in them."""
+"""Answers of the dialects, as the providers send them: made of the texts that a test wants in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeclient.cache import policy
-from edgeclient.dialects import dialect_of
+from edgeclient.dialects import aside_of, dialect_of
 from edgeclient.values import Call, Dialect, Reply
 
 PATHS = {
@@ -16,6 +16,9 @@ PATHS = {
     "openai_responses": "/responses",
     "openai_embeddings": "/embeddings",
     "anthropic_messages": "/v1/messages",
+    "anthropic_count_tokens": "/v1/messages/count_tokens",
+    "openai_input_tokens": "/responses/input_tokens",
+    "openai_moderations": "/moderations",
 }
 
 
@@ -25,7 +28,7 @@ def cases(name: str) -> Any:
 
 
 def dialect(name: str) -> Dialect:
-    found = dialect_of("POST", PATHS[name])
+    found = dialect_of("POST", PATHS[name]) or aside_of("POST", PATHS[name])
     assert found is not None and found[1].name == name
     return found[1]
 
@@ -73,11 +76,29 @@ def messages(*texts: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def count_tokens(*texts: str) -> dict[str, Any]:
+    return {"input_tokens": len("".join(texts))}
+
+
+def input_tokens(*texts: str) -> dict[str, Any]:
+    return {"object": "response.input_tokens", "input_tokens": len("".join(texts))}
+
+
+def moderations(*texts: str) -> dict[str, Any]:
+    results = [
+        {"flagged": False, "categories": {"violence": False}, "category_scores": {"violence": 0.1}} for _ in texts
+    ]
+    return {"id": "modr-1", "model": "omni-moderation-latest", "results": results}
+
+
 ANSWERS = {
     "openai_chat": chat,
     "openai_responses": responses,
     "openai_embeddings": embeddings,
     "anthropic_messages": messages,
+    "anthropic_count_tokens": count_tokens,
+    "openai_input_tokens": input_tokens,
+    "openai_moderations": moderations,
 }
 
 

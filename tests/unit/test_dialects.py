@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edgeclient.dialects import dialect_of, sse
+from edgeclient.dialects import aside_of, dialect_of, sse
 
 from .answers import ANSWERS, PATHS, cases, dialect, replayed, storable
 
@@ -46,6 +46,28 @@ def test_only_complete_answers_may_be_stored(name: str, case: dict[str, Any]) ->
 )
 def test_the_dialect_of_a_request(method: str, path: str, expected: tuple[str, str] | None) -> None:
     found = dialect_of(method, path)
+    assert (None if found is None else (found[0], found[1].name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("POST", "/moderations", ("openai", "openai_moderations")),
+        ("POST", "/responses/input_tokens", ("openai", "openai_input_tokens")),
+        ("POST", "/v1/messages/count_tokens", ("anthropic", "anthropic_count_tokens")),
+        ("GET", "/moderations", None),
+        ("POST", "/v1/messages", None),
+        ("POST", "/v1/messages/batches", None),
+        ("POST", "/images/generations", None),
+        ("POST", "/audio/transcriptions", None),
+        ("POST", "/realtime/client_secrets", None),
+        ("POST", "/files", None),
+    ],
+)
+def test_the_dialect_of_a_request_that_no_endpoint_takes(
+    method: str, path: str, expected: tuple[str, str] | None
+) -> None:
+    found = aside_of(method, path)
     assert (None if found is None else (found[0], found[1].name)) == expected
 
 

@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgeclient.cache import key as key_module
-from edgeclient.cache.key import BODY_LEFT_OUT, HEADERS_LEFT_OUT, VERSION, credential_digest, exact_key
+from edgeclient.cache.key import BODY_LEFT_OUT, HEADERS_LEFT_OUT, VERSION, _spelled, credential_digest, exact_key
 
 PARTS: dict[str, Any] = {
     "credential": "c",
@@ -35,6 +35,20 @@ GOLDEN = [
     ({"body": {"x" * 65: ["y" * 64, "y" * 65, "\ud800" * 70]}}, "994e4cb16d43d2d5cd72ee5d61b22b06"),
     ({"family": "anthropic_messages/direct", "path": "/v1/messages"}, "9409902cbe3bb1ed2511b6482dc647df"),
 ]
+CHAT = {
+    "messages": [
+        {"role": "system", "content": "s" * 65},
+        {"content": "short", "role": "user"},
+        {"role": "a" * 65, "content": "a" * 65},
+        {"role": "user", "content": [{"type": "text", "text": "t" * 65}]},
+        {"role": "tool", "content": "t" * 66, "tool_call_id": "c"},
+        {"role": "user", "content": "u" * 64},
+        ["in a list", {}],
+        {"role": None, "content": "n" * 65},
+    ],
+    "m" * 65: [{}],
+}
+GOLDEN.append(({"body": CHAT}, "529ba5e7d68fdd59faa546bb511484a8"))
 HEADERS = st.lists(
     st.tuples(st.from_regex(r"x-[a-z]{1,6}", fullmatch=True), st.text("abc1=,; ", max_size=8)), max_size=4
 )
@@ -44,6 +58,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
+CHATS = st.lists(st.fixed_dictionaries({"role": TEXTS, "content": TEXTS | VALUES}) | VALUES, max_size=5)
 BODIES = st.dictionaries(st.text().filter(lambda name: name not in BODY_LEFT_OUT), VALUES, max_size=4)
 
 
@@ -65,6 +80,24 @@ def test_keys_are_the_same_without_the_json_module_in_c(monkeypatch: pytest.Monk
     monkeypatch.setattr("json.encoder.c_make_encoder", None)
     monkeypatch.setattr(key_module, "_encode", key_module._encoding())
     assert [key(**changed) for changed, _ in GOLDEN] == [golden for _, golden in GOLDEN]
+
+
+def _plainly(value: Any, long: list[str]) -> str:
+    """What the key's first lines say of a large body, without any haste."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_plainly(k, long)}:{_plainly(value[k], long)}" for k in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_plainly(one, long) for one in value) + "]"
+    if isinstance(value, str) and len(value) > 64:
+        long.append(value)
+        return f"#{len(value)}"
+    return json.dumps(value)
+
+
+@given(body=BODIES, chat=CHATS, name=st.sampled_from(["messages", "input", "z"]))
+def test_a_large_body_is_spelled_as_it_is_written_down(body: dict[str, Any], chat: list[Any], name: str) -> None:
+    asked, long, expected = {**body, name: chat}, list[str](), list[str]()
+    assert _spelled(asked, long) == _plainly(asked, expected) and long == expected
 
 
 def test_the_digest_of_a_credential_stays_what_it_was() -> None:

@@ -59,7 +59,7 @@ def test_the_first_leads_and_is_forgotten_with_its_leader() -> None:
 def test_a_head_that_cannot_be_shared_releases_the_followers() -> None:
     streams = Streams()
     stream, _ = streams.join("a")
-    stream.head((), None, None)
+    stream.no_head(stored=False)
     assert stream.landed is False and streams.under_way() == []
 
 

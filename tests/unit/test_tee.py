@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeclient.cache.tee import ErrorEvent, Tee
+from edgeclient.cache.tee import AwaitedTee, ErrorEvent, Tee
 from edgeclient.dialects import dialect_of
 from edgeclient.judging import broken_by
 from edgeclient.values import Failure
@@ -167,3 +167,17 @@ def test_each_api_has_its_own_way_to_say_that_an_answer_broke_off(path: str, eve
 )
 def test_what_a_broken_stream_says_about_its_endpoint(error: BaseException, failure: Failure | None) -> None:
     assert broken_by(error) is failure
+
+
+def test_one_whose_end_others_wait_for_tells_that_it_was_forgotten() -> None:
+    told: list[bytes | None] = []
+    for kind in (Tee, AwaitedTee):
+        tee = kind(lambda body, error: told.append(body), closing=b"", limit=10)
+        tee.feed(b"a")
+        del tee
+    assert told == [None]
+    tee = AwaitedTee(lambda body, error: told.append(body), closing=b"", limit=10)
+    tee.feed(b"a")
+    tee.end(complete=True)
+    del tee
+    assert told == [None, b"a"]

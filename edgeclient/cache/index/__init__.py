@@ -12,16 +12,16 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..embedders.contract import Embedder, Refused, checked
-from ..reading import Reading, packed, unpacked
-from .kept import Kept, Places
+from ..reading import Reading, packed, read, unpacked
+from .kept import UNSAID, About, Kept, Places
 from .stored import restored, stored
 
-__all__ = ["Index", "Near", "restored", "stored"]
+__all__ = ["UNSAID", "About", "Index", "Near", "restored", "stored"]
 
 _BYTES = 128 * 2**20
 _PARTITIONS = 4096
@@ -51,11 +51,18 @@ class Index:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def add(self, key: str, partition: str, vector: Sequence[float], reading: Reading, fingerprint: str = "") -> None:
-        """Keep an entry, in the place of an older one with its key. `fingerprint`: of a vector that was stored."""
+    def add(
+        self, key: str, partition: str, vector: Sequence[float], reading: Reading | str, fingerprint: str = "",
+        about: About = UNSAID,
+    ) -> None:  # fmt: skip
+        """Keep an entry, in the place of an older one with its key. `fingerprint`: of a vector that was stored.
+
+        `reading`: or the prompt, which is read when it first comes near another one.
+        """
         if fingerprint and fingerprint != self.fingerprint:
             raise Refused(f"a vector of {fingerprint} where those of {self.fingerprint} are")
-        kept = Kept(key, sys.intern(partition), packed(reading))  # one name for all entries of a partition
+        said = reading if isinstance(reading, str) else packed(reading)
+        kept = Kept(key, sys.intern(partition), said, about)  # one name for all entries of a partition
         checked(vector, self._dimensions)
         with self._lock:
             self._remove(key)
@@ -88,7 +95,40 @@ class Index:
                 return []
             self._partitions.move_to_end(partition)
         found = places.nearest(vector, most, self._lock)
-        return [Near(kept.key, cosine, unpacked(kept.said)) for cosine, kept in found if cosine >= floor]
+        return [
+            Near(kept.key, cosine, unpacked(said) if isinstance(said := kept.said, bytes) else self._read(kept, said))
+            for cosine, kept in found
+            if cosine >= floor
+        ]
+
+    def _read(self, kept: Kept, prompt: str) -> Reading:
+        """The reading of a prompt that nobody has read yet, and none has to read again."""
+        reading = read(prompt)
+        assert reading is not None  # who added it has looked at its length
+        with self._lock:
+            if self._kept.get(kept.key) is kept and kept.said is prompt:
+                kept.said = packed(reading)
+                self._bytes += len(kept.said) - len(prompt)
+        return reading
+
+    def sweep(self, partition: str, gone: Callable[[str, About], bool]) -> None:
+        """Forget those of a partition that are `gone`."""
+        with self._lock:
+            seen = list(self._partitions.get(partition, ()))
+        for kept in seen:
+            if gone(kept.key, kept.about):
+                self.remove(kept.key)
+
+    def drop(self, partition: str) -> None:
+        """Forget a partition."""
+        with self._lock:
+            if partition in self._partitions:
+                self._drop(partition)
+
+    @property
+    def is_full(self) -> bool:
+        """True when there is hardly room for one more."""
+        return self._bytes > 0.95 * self._max_bytes
 
     def partitions(self) -> tuple[str, ...]:
         """Those that have entries, the one used last at the end."""

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 _EACH = 300  # bytes of an entry's objects: itself, its key's and its places in tables, about
 
 
+class About(NamedTuple):
+    """What of an entry says whether it was made invalid, besides what all of its partition have in common."""
+
+    stored_at: float = inf
+    named: str = ""
+    tags: tuple[str, ...] = ()
+
+
+UNSAID = About()
+
+
 class Kept:
-    """An entry of an index. `cell` and `row` say where its vector is."""
+    """An entry of an index. `said`: its reading, packed, or its prompt, which nobody has read yet; `cell` and `row` say
+    where its vector is."""
 
-    __slots__ = ("cell", "key", "partition", "row", "said")
+    __slots__ = ("about", "cell", "key", "partition", "row", "said")
 
-    def __init__(self, key: str, partition: str, said: bytes) -> None:
-        self.key, self.partition, self.said = key, partition, said
+    def __init__(self, key: str, partition: str, said: bytes | str, about: About = UNSAID) -> None:
+        self.key, self.partition, self.said, self.about = key, partition, said, about
         self.cell: Any = None
         self.row = 0
 

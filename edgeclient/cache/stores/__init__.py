@@ -24,7 +24,7 @@ class Store(Protocol):
 
     @property
     def waits(self) -> bool:
-        """True when `load` may have to wait for something outside this process; then tasks use `load_async`."""
+        """True while `load` may have to wait for something outside this process; then tasks use `load_async`."""
 
     @property
     def leases(self) -> bool:
@@ -84,3 +84,14 @@ class Store(Protocol):
 
     def after_fork(self) -> None:
         """In a forked child: new locks, no thread, no connection of the parent's."""
+
+
+class Shared(Store, Protocol):
+    """A store that outlives this process, and that others may share."""
+
+    def surely(self, key: str, now: float) -> Entry | None:
+        """`load` for work beside calls: takes its time. None: there is none. Raises where it cannot tell."""
+
+    @property
+    def heard(self) -> object:
+        """Another one whenever something more was made invalid, as far as was heard."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
+from ...values import Entry
+
 Mishap = Callable[[str, BaseException], None]  # counts something that failed beside calls
 
 
@@ -50,7 +52,10 @@ class Backend(Protocol):
     """
 
     quick: bool
-    """True when `load` takes microseconds, and ends within the budget by itself; then callers need no thread beside them."""
+    """True when `load` takes microseconds, and ends within the budget by itself; then callers need no thread beside them.
+
+    Where it takes longer all the same, tasks ask in the thread of the store until it is quick again.
+    """
 
     def load(self, keys: Sequence[str]) -> list[bytes | None]:
         """What is kept under each key."""
@@ -81,6 +86,14 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
     def after_fork(self) -> None: ...
+
+
+class Form(Protocol):
+    """How entries are spelled: `wire` in clear, `Sealed` encrypted. `decode` raises what `wire.decode` raises."""
+
+    def encode(self, entry: Entry) -> bytes: ...
+
+    def decode(self, key: str, data: bytes) -> Entry: ...
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from . import wire
-from .guarded import Form
+from .backend import Form
 
 _SHOWN = 3
 

@@ -18,7 +18,11 @@ class Layered:
 
     def __init__(self, above: Store, below: Store) -> None:
         self._above, self._below = above, below
-        self.waits, self.leases = below.waits, below.leases
+        self.leases = below.leases
+
+    @property
+    def waits(self) -> bool:
+        return self._below.waits
 
     @property
     def below(self) -> Store:

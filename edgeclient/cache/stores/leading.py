@@ -23,7 +23,8 @@ class Leading:
     def __init__(
         self, backend: Backend, decode: Callable[[str, bytes], Entry], mishap: Mishap, clock: Callable[[], float]
     ) -> None:
-        self._claims, self._decode, self._mishap, self._clock = Claims(backend), decode, mishap, clock
+        self._claims = Claims(backend, lambda: bool(self.held))
+        self._decode, self._mishap, self._clock = decode, mishap, clock
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -72,8 +73,10 @@ class Leading:
             except Exception:  # damaged, or of a newer version: `load` counts these
                 return None
 
-        if longest_s <= 0 or not self._breaker.allows(self._clock()):
-            return None
+        if longest_s <= 0 or key in self.held or not self._breaker.allows(self._clock()):
+            return (
+                None  # what this process leads it does not wait for: that may be a stream which the caller itself reads
+            )
         claim = Claim(Wish(key, secrets.token_bytes(8), longest_s), read)
         try:
             self._claims.ask(claim)

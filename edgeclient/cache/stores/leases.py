@@ -41,8 +41,8 @@ class Claim:
 class Claims:
     """Asks a backend in a daemon thread that starts with the first claim. Those who wait at once share a round trip."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, backend: Backend, leads: Callable[[], bool]) -> None:
+        self._backend, self._leads = backend, leads
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -50,16 +50,15 @@ class Claims:
         self._lock = threading.Lock()
         self._running = False
 
-    def ask(self, claim: Claim) -> None:
-        """Put a claim; it is heard some time, or never. Raises RuntimeError when there is no thread to be had."""
-        self._put(claim)
-
     def release(self, wish: Wish) -> None:
-        """Let a lease go that led to no answer. One that cannot be let go ends by itself."""
-        with contextlib.suppress(RuntimeError):
-            self._put(wish)
+        """Let a lease go that led to no answer. Takes no lock: the collector may come here, for a stream that was forgotten.
 
-    def _put(self, asked: Claim | Wish) -> None:
+        One that cannot be let go ends by itself.
+        """
+        self._asked.put(wish)
+
+    def ask(self, asked: Claim) -> None:
+        """Put a claim; it is heard some time, or never. Raises RuntimeError when there is no thread to be had."""
         with self._lock:
             if not self._running:
                 threading.Thread(target=self._run, name="edgeclient-cache-leases", daemon=True).start()
@@ -85,7 +84,7 @@ class Claims:
 
     def _ends(self) -> bool:
         with self._lock:
-            self._running = not self._asked.empty()
+            self._running = self._leads() or not self._asked.empty()  # who leads may have a lease to let go
             return not self._running
 
     def _look(self, claims: list[Claim]) -> list[Claim]:

@@ -27,6 +27,11 @@ class Listening:
         self._heard_at = self._due_at = float("-inf")
         self._asked: Question[bytes] | None = None
 
+    @property
+    def heard(self) -> object:
+        """Another one whenever something more was made invalid, as far as was heard."""
+        return self._marks.heard
+
     def gone(self, entry: Entry) -> bool:
         """True when the entry was made invalid, as far as was heard."""
         return self._marks.gone(entry)

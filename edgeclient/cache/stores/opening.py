@@ -13,11 +13,13 @@ from urllib.parse import unquote, urlsplit
 from ...errors import SettingsError, StoreError
 from ...settings import Cache
 from . import Store, wire
-from .backend import Backend, Mishap
-from .guarded import Form, Guarded
+from .backend import Backend, Form, Mishap
+from .guarded import Guarded
 from .layered import Layered
 from .memory import MemoryStore
-from .redis import Address, RedisBackend, RedisShelf
+from .redis import RedisBackend
+from .redis_line import Address
+from .redis_shelf import RedisShelf
 from .sqlite import SqliteBackend
 
 FILE_BUDGET_S, SHARED_BUDGET_S = 0.005, 0.025

@@ -6,6 +6,7 @@ Schema 1:  b"ec", the schema as one byte, a digest of 8 bytes over the key and a
 another key they are damaged.
 Schema 2:  the head has one more item, stale_s.
 Schema 3:  the head has four more items: model, namespace, named, tags.
+Schema 4:  the head has one more item, the pace of a stream in base64.
 The lowest is written that holds all of an entry. Of one that does not say its model nobody knows it.
 """
 
@@ -13,16 +14,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import b64decode, b64encode
 from sys import intern
 from typing import Any
 
 from ...values import Entry
 
-SCHEMA = 3  # the highest that is read
+SCHEMA = 4  # the highest that is read
 
 CLEAR, SEALED = b"ec", b"es"  # how an entry begins; `sealed` writes the other kind
 _DIGEST = 8
-_LACKING: dict[int, list[Any]] = {1: [0.0, "", "", "", ()], 2: ["", "", "", ()], 3: []}  # what a head does not say
+_LACKING: dict[int, list[Any]] = {
+    1: [0.0, "", "", "", (), ""],
+    2: ["", "", "", (), ""],
+    3: [""],
+    4: [],
+}  # what a head does not say
 _START = len(CLEAR) + 1 + _DIGEST
 _dumps = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -61,9 +68,12 @@ def encode(entry: Entry) -> bytes:
         entry.pop,
     ]
     schema = 1
-    if entry.model or entry.namespace or entry.named or entry.tags:
+    if entry.model or entry.namespace or entry.named or entry.tags or entry.pace:
         schema = 3
         said += [entry.stale_s, entry.model, entry.namespace, entry.named, entry.tags]
+        if entry.pace:
+            schema = 4
+            said.append(b64encode(entry.pace).decode())
     elif entry.stale_s:
         schema = 2
         said.append(entry.stale_s)
@@ -91,9 +101,8 @@ def decode(key: str, data: bytes) -> Entry:
 
 def _read(key: str, schema: int, rest: bytes) -> Entry:
     end = 4 + int.from_bytes(rest[:4], "big")
-    said = json.loads(rest[4:end])
-    first: list[Any]
-    *first, stale_s, model, namespace, named, tags = list[Any](said) + _LACKING[schema]
+    said: list[Any] = [*json.loads(rest[4:end].decode()), *_LACKING[schema]]
+    *first, stale_s, model, namespace, named, tags, pace = said
     has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop = first
     return Entry(
         key=key,
@@ -111,6 +120,7 @@ def _read(key: str, schema: int, rest: bytes) -> Entry:
         namespace=intern(namespace),
         named=named,
         tags=tuple(tags),
+        pace=b64decode(pace, validate=True),
     )
 
 

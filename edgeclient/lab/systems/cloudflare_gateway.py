@@ -7,6 +7,7 @@ import re
 from edgeclient.lab.systems.emulator import Emulator, Heard, Refused, Said, by_the_api
 
 _NATIVE = re.compile(r"/v1/([0-9a-z]+)/([0-9a-z-]+)/(openai|anthropic)(/.*)")
+_MONTH_S = 30 * 86_400
 _REST = re.compile(r"/client/v4/accounts/([0-9a-z]+)/ai/v1(/.*)")
 _PATHS = {
     "openai": {"/chat/completions", "/responses", "/embeddings"},
@@ -44,6 +45,8 @@ class CloudflareGateway(Emulator):
         attempts = heard.headers.get("cf-aig-max-attempts", "1")
         if not (attempts.isdecimal() and 1 <= int(attempts) <= 5):
             raise Refused(400, {"error": {"message": "cf-aig-max-attempts is 1 to 5"}})
+        if not 60 <= int(heard.headers.get("cf-aig-cache-ttl", "60")) <= _MONTH_S:
+            raise Refused(400, {"error": {"message": "cf-aig-cache-ttl is a minute to a month"}})
         native, rest = _NATIVE.fullmatch(heard.path), _REST.fullmatch(heard.path)
         if native is not None and native[4] in _PATHS[native[3]]:
             return self._native(heard, native[3], native[4])

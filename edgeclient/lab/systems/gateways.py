@@ -8,12 +8,13 @@ from edgeclient.lab.systems.compatible import OPENAI, Compatible, below, error
 from edgeclient.lab.systems.emulator import Emulator, Heard, Refused, Said, by_the_api
 
 _BOOLEAN = {"true", "false"}
+_YEAR_S = 31_536_000
 
 
 class Helicone(Emulator):
     """Strict: Helicone's key beside the provider's, or alone at the one address for all; its cache is on or off."""
 
-    knows = frozenset({"helicone-auth", "helicone-cache-enabled"})
+    knows = frozenset({"helicone-auth", "helicone-cache-enabled", "helicone-cache-seed", "cache-control"})
     failures = {  # noqa: RUF012
         "auth": (401, error("Incorrect API key provided"), ()),
         "bad request": (400, error("no"), ()),
@@ -29,6 +30,9 @@ class Helicone(Emulator):
         ):
             raise Refused(*self.failures["auth"])
         if heard.headers.get("helicone-cache-enabled", "true") not in _BOOLEAN:
+            raise Refused(*self.failures["bad request"])
+        lives = re.fullmatch(r"max-age=(\d+)", heard.headers.get("cache-control", "max-age=1"))
+        if lives is None or not 0 < int(lives[1]) <= _YEAR_S:
             raise Refused(*self.failures["bad request"])
         if heard.path not in {"/v1/messages", *(f"/v1{path}" for path in OPENAI)}:
             raise Refused(404, error(f"Unknown path {heard.path}"))

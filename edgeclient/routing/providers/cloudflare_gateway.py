@@ -50,7 +50,14 @@ SYSTEM = System(
         ("cf-aig-max-attempts", "{attempts}"),  # else our attempts and its own multiply
     ),
     cache_words=CacheWords(
-        refresh={"cf-aig-skip-cache": "true"}, source="developers.cloudflare.com/ai-gateway/features/caching"
+        refresh={"cf-aig-skip-cache": "true"},
+        ttl={"cf-aig-cache-ttl": "{s}"},
+        ttl_from=60,
+        ttl_to=30 * 86400,
+        namespace={
+            "cf-aig-cache-key": "{namespace}-{request}"
+        },  # it takes the place of all that its own key is made of
+        source="developers.cloudflare.com/ai-gateway/features/caching",
     ),
     naming=_naming,
     signals=(

@@ -44,7 +44,13 @@ SYSTEM = System(
     },
     defaults={"via": "native", "token": "env:HELICONE_API_KEY"},
     headers=(("Helicone-Cache-Enabled", "{cache}"),),
-    cache_words=CacheWords(refresh={"Helicone-Cache-Enabled": "false"}, source=_CACHE),
+    cache_words=CacheWords(
+        refresh={"Helicone-Cache-Enabled": "false"},
+        ttl={"cache-control": "max-age={s}"},
+        ttl_to=365 * 86400,
+        namespace={"Helicone-Cache-Seed": "{namespace}"},  # a part of its key, besides the credentials
+        source=_CACHE,
+    ),
     naming=_naming,
     speaks=("chat", "stream", "tools", "schema", "embeddings", "messages", "responses"),
     sources=(

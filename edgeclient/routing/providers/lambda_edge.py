@@ -7,16 +7,18 @@ from collections.abc import Mapping
 
 from ...values import Failure
 from ..caching import HTTP
-from ..systems import CAPABILITIES, Signal, System
+from ..systems import CAPABILITIES, Seal, Signal, System
 
 _GUIDE = "docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/"
 
 
-def _digest(content: bytes, options: Mapping[str, str]) -> Mapping[str, str]:
+def _seal(options: Mapping[str, str]) -> Seal | None:
+    return _digest if options["oac"] == "on" else None
+
+
+def _digest(method: str, url: str, headers: Mapping[str, str], content: bytes) -> Mapping[str, str]:
     """What CloudFront signs for a Lambda function URL; it does not see bodies, so the client has to say it."""
-    if options["oac"] != "on" or not content:
-        return {}
-    return {"x-amz-content-sha256": hashlib.sha256(content).hexdigest()}
+    return {"x-amz-content-sha256": hashlib.sha256(content).hexdigest()} if content else {}
 
 
 def _key_header(sdk: str, options: Mapping[str, str]) -> str:
@@ -37,7 +39,7 @@ SYSTEM = System(
     },
     defaults={"oac": "off"},
     largest=1_000_000,
-    seal=_digest,
+    seal=_seal,
     signals=(
         Signal(
             Failure.REGION,

@@ -23,6 +23,8 @@ SYSTEM = System(
         refresh={"no-cache": "true"},
         bypass={"no-cache": "true", "no-store": "true"},
         max_age={"s-maxage": "{s}"},
+        ttl={"ttl": "{s}"},
+        namespace={"namespace": '"{namespace}"'},
         member="cache",
         source=f"{_DOCS}/caching_controls; caching/caching_handler.py",
     ),

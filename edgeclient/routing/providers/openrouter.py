@@ -48,6 +48,8 @@ SYSTEM = System(
     cache_words=CacheWords(
         refresh={"X-OpenRouter-Cache-Clear": "true"},
         bypass={"X-OpenRouter-Cache": "false"},
+        ttl={"X-OpenRouter-Cache-TTL": "{s}"},  # where the caller, or a preset, has its cache on; it has no namespaces
+        ttl_to=86400,
         source=_CACHE,
     ),
     naming=either(listed_as("openrouter"), _dotted, prefixed),

@@ -30,6 +30,9 @@ SYSTEM = System(
     ),
     cache_words=CacheWords(
         refresh={"x-portkey-cache-force-refresh": "true"},  # the new answer is kept: it has no word against that
+        # "The sole basis for partitioning": it takes the place of all other headers, the credentials among them.
+        # How long an answer is kept (`max_age`) only a configuration can say.
+        namespace={"x-portkey-cache-namespace": "{namespace}-{caller}"},
         source="portkey.ai/docs/product/ai-gateway/cache-simple-and-semantic",
     ),
     signals=(Signal(Failure.QUOTA, (412,), f"{_API}/inference-api/error-codes"),),

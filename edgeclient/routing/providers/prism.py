@@ -39,7 +39,7 @@ SYSTEM = System(
         ("X-Prism-Session", "{session}"),
     ),
     rules=(_this_model,),
-    cache_words=CacheWords(refresh={"X-Prism-Cache": "off"}, source=_DOCS),
+    cache_words=CacheWords(refresh={"X-Prism-Cache": "off"}, source=_DOCS),  # no word for a time or a namespace
     naming=only_of("openai", "anthropic", "google"),
     signals=(
         Signal(

@@ -31,15 +31,18 @@ const frontLone :Workerd.Worker = (
 );
 
 const bom :Workerd.Worker = (
-  modules = [(name = "worker.js", esModule = embed "worker.js")], compatibilityDate = "2026-10-01",
+  modules = [(name = "worker.js", esModule = embed "worker.js"), (name = "pop.js", esModule = embed "pop.js")],
+  compatibilityDate = "2026-10-01",
   bindings = .given, cacheApiOutbound = "cache-bom",
 );
 const fra :Workerd.Worker = (
-  modules = [(name = "worker.js", esModule = embed "worker.js")], compatibilityDate = "2026-10-01",
+  modules = [(name = "worker.js", esModule = embed "worker.js"), (name = "pop.js", esModule = embed "pop.js")],
+  compatibilityDate = "2026-10-01",
   bindings = .given, cacheApiOutbound = "cache-fra",
 );
 const lone :Workerd.Worker = (
-  modules = [(name = "worker.js", esModule = embed "worker.js")], compatibilityDate = "2026-10-01",
+  modules = [(name = "worker.js", esModule = embed "worker.js"), (name = "pop.js", esModule = embed "pop.js")],
+  compatibilityDate = "2026-10-01",
 );
 const given :List(Workerd.Worker.Binding) = [
   (name = "EDGE_TOKENS", fromEnvironment = "EDGE_TOKENS"),
