@@ -394,7 +394,8 @@ def _annotate(native: Any, notes: said.Notes | None) -> None:
     if kept is None:
         native.headers = type(native.headers)([*native.headers.raw, *lines])  # a list field may come in several lines
     else:
-        kept += [(name, name, value) for name, value in lines]
+        for name, value in lines:
+            kept.append((name, name, value))
 
 
 def native_error(native: Any, kind: str, why: str) -> BaseException:

@@ -56,9 +56,6 @@ class DoorRuntime:
     async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
         return store.load_many(keys, self.wall())
 
-    async def save(self, store: Store, entry: Entry) -> bool:
-        return store.save(entry, self.wall())
-
     async def vector(self, vectors: Vectors, text: str) -> Any | None:
         return vectors.vector(text)
 

@@ -85,9 +85,6 @@ class Runtime(Protocol):
     async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
         """The same for several keys at once."""
 
-    async def save(self, store: Store, entry: Entry) -> bool:
-        """Give a store an entry; False when it did not take it. Never waits."""
-
     def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Run steps that outlive this call, and never raise an Exception; False when that cannot begin. Never waits."""
 

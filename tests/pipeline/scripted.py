@@ -146,10 +146,6 @@ class Scripted:
         await self._let_others()
         return await store.load_many_async(keys, self.wall()) if self.suspends else store.load_many(keys, self.wall())
 
-    async def save(self, store: Store, entry: Entry) -> bool:
-        await self._let_others()
-        return store.save(entry, self.wall())
-
     def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         if self.may_go_beside:
             self.beside_ones.append(steps)
