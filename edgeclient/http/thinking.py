@@ -62,11 +62,9 @@ class _Staged:
 
     def __init__(self, inner: Any, stages: Stages, alone: bool, timed_out: type[Exception]) -> None:
         self._inner, self._stages, self._alone, self._timed_out = inner, stages, alone, timed_out
+        self.get_extra_info = inner.get_extra_info
         self._thinks = False
         self._sent = 0  # bytes since the last read
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
 
     def _around(self, inner: Any) -> Any:
         """The same around this connection's TLS."""
@@ -84,7 +82,7 @@ class _Staged:
         """
         if getattr(error.__cause__, "errno", None) == errno.ETIMEDOUT:
             raise error
-        said = sockets.under_way(self._inner.get_extra_info("socket"))
+        said = sockets.under_way(self.get_extra_info("socket"))
         if said is None:
             return True
         if not said.unacked and not self._thinks:
@@ -95,7 +93,7 @@ class _Staged:
 
     def _switch(self, thinks: bool) -> None:
         self._thinks = thinks
-        sock = self._inner.get_extra_info("socket")
+        sock = self.get_extra_info("socket")
         with contextlib.suppress(OSError, AttributeError):  # closed meanwhile: what follows says so
             for option in self._stages[thinks]:
                 sock.setsockopt(*option)
