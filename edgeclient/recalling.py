@@ -240,8 +240,9 @@ def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
 
 
 def keep(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None = None
-) -> float | None:
+    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None = None,
+    times: pace.Times = (),
+) -> float | None:  # fmt: skip
     """Store a complete answer if it may be stored: for how many seconds it is fresh then, None when it is not stored.
 
     A store that fails costs nothing but the entry.
@@ -249,9 +250,8 @@ def keep(
     if edge.store is None or not call.key or not call.controls.store:
         return None
     try:
-        fresh_s = _fresh_s(call, edge, trace)
-        now = rt.wall()
-        entry = _entry(call, edge, reply, body, trace, fresh_s, now)
+        fresh_s, now = _fresh_s(call, edge, trace), rt.wall()
+        entry = _entry(call, edge, reply, body, trace, fresh_s, now, times)
         if entry is None or not edge.store.save(entry, now):
             return None
         if lookup is not None:
@@ -373,17 +373,15 @@ def _keep_stream(
     call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None,
     times: pace.Times,
 ) -> bool:  # fmt: skip
-    """`keep` for a body that has gone by: nothing waits here, not even in shape."""
+    """`keep` for a body that has gone by, as it came over the wire."""
     try:
         if times:
             times = pace.decoded(times, body, reply.header(b"content-encoding").strip().lower())
-        entry = _entry(call, edge, reply, reply.decode(body), trace, _fresh_s(call, edge, trace), rt.wall(), times)
-        if entry is None or edge.store is None or not edge.store.save(entry, rt.wall()):
-            return False
-        edge.telemetry.count("stored")
-        if lookup is not None:
-            _teach(lookup, call, entry, edge)
+        body = reply.decode(body)
     except Exception as problem:
         edge.telemetry.mishap("cache save", problem)
         return False
-    return True
+    stored = keep(call, edge, rt, reply, body, trace, lookup, times) is not None
+    if stored:
+        edge.telemetry.count("stored")
+    return stored
