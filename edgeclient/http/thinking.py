@@ -70,11 +70,6 @@ class _Staged:
         """The same around this connection's TLS."""
         return type(self)(inner, self._stages, self._alone, self._timed_out)
 
-    def _writes(self, size: int) -> None:
-        self._sent += size
-        if self._thinks is not (self._sent > _LONG):
-            self._switch(not self._thinks)
-
     def _look(self, error: Exception) -> bool:
         """A read has lasted: True when nothing is left to be seen for as long as it lasts.
 
@@ -112,7 +107,9 @@ class Stream(_Staged):
         return self._inner.read(max_bytes, timeout)  # type: ignore[no-any-return]
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._writes(len(buffer))
+        self._sent += len(buffer)
+        if self._thinks is not (self._sent > _LONG):
+            self._switch(not self._thinks)
         self._inner.write(buffer, timeout)
 
     def close(self) -> None:
@@ -135,7 +132,9 @@ class AsyncStream(_Staged):
         return await self._inner.read(max_bytes, timeout)  # type: ignore[no-any-return]
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._writes(len(buffer))
+        self._sent += len(buffer)
+        if self._thinks is not (self._sent > _LONG):
+            self._switch(not self._thinks)
         await self._inner.write(buffer, timeout)
 
     async def aclose(self) -> None:
