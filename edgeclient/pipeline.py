@@ -17,21 +17,12 @@ from .cache.flights import Flight
 from .cache.streams import Stream
 from .cascading import ask_first, note_use
 from .errors import RouteError
+from .keeping import keep, keep_parts, let_go, tee_of
 from .parting import respond_in_parts
 from .policies import Policies
 from .pops import identity
 from .reading_along import offer, read_along, stream_key
-from .recalling import (
-    keep,
-    keep_parts,
-    let_go,
-    not_cached,
-    recall,
-    recall_alike,
-    recall_led,
-    recall_stale,
-    tee_of,
-)
+from .recalling import not_cached, recall, recall_alike, recall_led, recall_stale
 from .reporting import notes_of, report_error
 from .routing import cascade
 from .routing.knowledge import Named, names_of, news_of

@@ -1,33 +1,27 @@
-"""Steps 3, 5 and 8 of a call: what the caches answer, and what of an answer they keep. No I/O of its own.
+"""Steps 3 and 5 of a call: what the caches answer. No I/O of its own.
 
-Whatever fails here is a miss, or an answer that is not kept: counted, logged once, and stepped over.
+Whatever fails here is a miss: counted, logged once, and stepped over.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .attempts import Trace
-from .cache import pace, policy
-from .cache.pace import Paced, TimedTee
-from .cache.tee import AwaitedTee, Tee
-from .dialects import arrays
-from .dialects.texts import TEXTS
+from .cache import policy
+from .cache.pace import Paced
 from .dialects.usage import TOKENS, unused
-from .judging import broken_by
 from .noting import Match, Notes, Used
 from .policies import Policies
 from .reporting import notes_of
 from .runtime.protocol import Runtime
+from .teaching import miss, notice
 from .telemetry.events import Event
-from .values import ORIGIN, Call, Entry, Json, Outcome, Question, Reply
+from .values import Call, Entry, Json, Reply
 
 if TYPE_CHECKING:
     from .cache.semantic import Lookup
-
-_TEE_LIMIT = 8 * 2**20
 
 
 async def recall(
@@ -48,44 +42,11 @@ async def recall(
         if not policy.usable(entry, call, rt.wall(), stale_s):
             return None
         if call.question is not None:
-            _notice(call.question, entry, edge)
+            notice(call.question, entry, edge)
         return _hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
     except Exception as error:
         edge.telemetry.mishap("cache load", error)
         return None
-
-
-def _notice(question: Question, entry: Entry, edge: Policies) -> None:
-    """An entry that another process has stored, or an earlier one: its question is known now, and may be found by others."""
-    semantic = edge.semantic
-    if semantic is None or edge.later is None or semantic.knows(entry.key):
-        return
-
-    def keep() -> None:
-        vector = semantic.vectors.vector(question.text)
-        if vector is not None:
-            _keep_question(question, vector, entry, edge)
-
-    edge.later.put(keep)
-
-
-def _keep_question(question: Question, vector: Any, entry: Entry, edge: Policies) -> None:
-    """The answer to this question is stored: it may be found by others, here and where the store is shared."""
-    assert edge.semantic is not None
-    if edge.catalogue is None:
-        edge.semantic.keep(question, vector, entry.key)
-    else:
-        edge.semantic.keep(question, vector, entry.key, entry)
-        edge.catalogue.add(question, vector, entry)
-
-
-def _miss(lookup: Lookup, edge: Policies) -> None:
-    """The store does not have the answer of a candidate, or does not say so in time."""
-    assert edge.semantic is not None
-    if edge.catalogue is None:
-        edge.semantic.drop(lookup.key)
-    else:
-        edge.catalogue.miss(lookup.question.partition, lookup.key)
 
 
 async def recall_stale(call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace) -> Reply | None:
@@ -116,12 +77,6 @@ async def recall_led(call: Call, edge: Policies, rt: Runtime, began: float) -> R
         return None
 
 
-def let_go(call: Call, edge: Policies) -> None:
-    """Tell other processes that this call, which we may have led, leaves no answer to wait for."""
-    if edge.store is not None and edge.store.leases:
-        edge.store.release(call.key)
-
-
 async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) -> tuple[Reply | None, Lookup | None]:
     """The answer of an entry whose question means the same, within the stated error; and what was looked up.
 
@@ -142,7 +97,7 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
             return None, lookup
         entry = await rt.load(edge.store, lookup.key)
         if entry is None:
-            _miss(lookup, edge)
+            miss(lookup, edge)
         if entry is None or not policy.usable(entry, call, rt.wall()):
             return None, lookup
         semantic.served(lookup, call.key)
@@ -237,153 +192,3 @@ def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
     notes = notes_of(call, edge, Trace(), rt, began)
     edge.telemetry.emit(Event(rt.wall(), call.model, notes, status=504))
     return Reply(504, [(b"content-type", b"application/json"), (b"x-should-retry", b"false")], body, notes=notes)
-
-
-def keep(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None = None
-) -> float | None:
-    """Store a complete answer if it may be stored: for how many seconds it is fresh then, None when it is not stored.
-
-    A store that fails costs nothing but the entry.
-    """
-    if edge.store is None or not call.key or not call.controls.store:
-        return None
-    try:
-        fresh_s = _fresh_s(call, edge, trace)
-        now = rt.wall()
-        entry = _entry(call, edge, reply, body, trace, fresh_s, now)
-        if entry is None or not edge.store.save(entry, now):
-            return None
-        if lookup is not None:
-            _teach(lookup, call, entry, edge)
-        return fresh_s
-    except Exception as error:
-        edge.telemetry.mishap("cache save", error)
-        return None
-
-
-def keep_parts(call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace) -> float | None:
-    """The same for the answer of each part; none is stored where the answer does not have exactly these, in their order."""
-    if edge.store is None or call.dialect is None or not call.controls.store or reply.status != 200:
-        return None
-    try:
-        asked, answer = arrays.inputs(call.dialect, call.body), policy.object_of(body)
-        parts = arrays.apart(answer, asked) if answer is not None else None
-        stored, fresh_s, now = parts is not None, _fresh_s(call, edge, trace), rt.wall()
-        for key, one, part in zip(call.parts, asked, parts or (), strict=parts is not None):
-            own = replace(call, key=key, body=arrays.asking(call.body, one), parts=())
-            entry = _entry(own, edge, reply, policy.dumps(part), trace, fresh_s, now)
-            stored = entry is not None and edge.store.save(entry, now) and stored
-        return fresh_s if stored else None
-    except Exception as error:
-        edge.telemetry.mishap("cache save", error)
-        return None
-
-
-def _fresh_s(call: Call, edge: Policies, trace: Trace) -> float:
-    """For how long the answer is fresh here; 0 or less: it is not to be kept."""
-    return trace.beyond.lifetime_s(policy.ttl_s(call, edge.settings.cache))
-
-
-def _entry(
-    call: Call,
-    edge: Policies,
-    reply: Reply,
-    body: bytes,
-    trace: Trace,
-    fresh_s: float,
-    now: float,
-    times: pace.Times = (),
-) -> Entry | None:
-    said = edge.settings.cache
-    return policy.entry_of(
-        call,
-        reply,
-        body,
-        now=now,
-        fresh_s=fresh_s,
-        age_s=trace.beyond.age_s or 0.0,
-        stale_s=policy.kept_stale_s(call.controls, said),
-        endpoint=trace.endpoint.name,
-        pop=trace.pop,
-        namespace=call.controls.namespace or said.namespace,
-        times=times,
-    )
-
-
-def _teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
-    """The model has answered a question that the semantic cache was asked: the next one may be answered so.
-
-    Its answer is compared with the one that was nearest, beside the calls.
-    """
-    semantic, store, dialect = edge.semantic, edge.store, call.dialect
-    if semantic is None or store is None or dialect is None:
-        return
-    _keep_question(lookup.question, lookup.vector, entry, edge)
-    lessons, now = edge.lessons, entry.stored_at
-    if edge.later is None or not (lookup.key or (lessons is not None and lessons.is_due(now))):
-        return
-
-    def compare() -> None:
-        if lessons is not None and lessons.is_due(now):
-            lessons.visit(now)
-        other = store.load(lookup.key, now) if lookup.key else None
-        if other is not None:
-            texts = TEXTS[dialect.name]
-            semantic.learn(lookup, texts(json.loads(entry.body)), texts(json.loads(other.body)), now)
-        elif lookup.key:
-            _miss(lookup, edge)
-
-    if not edge.later.put(compare):
-        edge.telemetry.count("comparisons left out")
-
-
-def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, trace: Trace, lookup: Lookup | None = None) -> Tee:
-    """Watches a body that goes out live: stores it when it is complete, reports the PoP when it breaks."""
-    endpoint = trace.endpoint
-    keeps = edge.store is not None and bool(call.key) and call.controls.store and reply.status == 200
-    assert call.dialect is not None
-    head_at = rt.now()
-
-    def on_end(body: bytes | None, error: BaseException | None) -> None:
-        if error is not None:
-            edge.telemetry.count("broken streams")
-            failure = broken_by(error)
-            if failure is not None and (endpoint is not ORIGIN or not call.keeps_origin):
-                now = rt.now()
-                edge.selector.record(Outcome(endpoint, failure, reply.status, took_s=now - head_at), now)
-        times: pace.Times = tee.times if isinstance(tee, TimedTee) else ()
-        stored = body is not None and keeps and _keep_stream(call, edge, rt, reply, body, trace, lookup, times)
-        if not stored and edge.stream_leases:
-            let_go(call, edge)
-
-    closing, failing = (call.dialect.closing, call.dialect.failing) if call.streamed else (b"", None)
-    if endpoint is ORIGIN:
-        failing = None
-    limit = _TEE_LIMIT if keeps else 0
-    if keeps and edge.paces and call.streamed:
-        tee: Tee = TimedTee(on_end, rt.now, closing=closing, limit=limit, failing=failing)
-    else:
-        kind = AwaitedTee if edge.stream_leases else Tee
-        tee = kind(on_end, closing=closing, limit=limit, failing=failing)
-    return tee
-
-
-def _keep_stream(
-    call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None,
-    times: pace.Times,
-) -> bool:  # fmt: skip
-    """`keep` for a body that has gone by: nothing waits here, not even in shape."""
-    try:
-        if times:
-            times = pace.decoded(times, body, reply.header(b"content-encoding").strip().lower())
-        entry = _entry(call, edge, reply, reply.decode(body), trace, _fresh_s(call, edge, trace), rt.wall(), times)
-        if entry is None or edge.store is None or not edge.store.save(entry, rt.wall()):
-            return False
-        edge.telemetry.count("stored")
-        if lookup is not None:
-            _teach(lookup, call, entry, edge)
-    except Exception as problem:
-        edge.telemetry.mishap("cache save", problem)
-        return False
-    return True

@@ -25,11 +25,13 @@ LAYERS: list[list[set[str]]] = [
             "cascading",
             "classifying",
             "judging",
+            "keeping",
             "parting",
             "pipeline",
             "reading_along",
             "recalling",
             "reporting",
+            "teaching",
         }
     ],
     [{"runtime", "http"}],
@@ -96,10 +98,12 @@ POLICIES = (
         "classifying",
         "attempts",
         "judging",
+        "keeping",
         "parting",
         "reading_along",
         "recalling",
         "reporting",
+        "teaching",
         "pipeline",
     ]
 )

@@ -62,20 +62,13 @@ class _Staged:
 
     def __init__(self, inner: Any, stages: Stages, alone: bool, timed_out: type[Exception]) -> None:
         self._inner, self._stages, self._alone, self._timed_out = inner, stages, alone, timed_out
+        self.get_extra_info = inner.get_extra_info
         self._thinks = False
         self._sent = 0  # bytes since the last read
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
 
     def _around(self, inner: Any) -> Any:
         """The same around this connection's TLS."""
         return type(self)(inner, self._stages, self._alone, self._timed_out)
-
-    def _writes(self, size: int) -> None:
-        self._sent += size
-        if self._thinks is not (self._sent > _LONG):
-            self._switch(not self._thinks)
 
     def _look(self, error: Exception) -> bool:
         """A read has lasted: True when nothing is left to be seen for as long as it lasts.
@@ -84,7 +77,7 @@ class _Staged:
         """
         if getattr(error.__cause__, "errno", None) == errno.ETIMEDOUT:
             raise error
-        said = sockets.under_way(self._inner.get_extra_info("socket"))
+        said = sockets.under_way(self.get_extra_info("socket"))
         if said is None:
             return True
         if not said.unacked and not self._thinks:
@@ -95,7 +88,7 @@ class _Staged:
 
     def _switch(self, thinks: bool) -> None:
         self._thinks = thinks
-        sock = self._inner.get_extra_info("socket")
+        sock = self.get_extra_info("socket")
         with contextlib.suppress(OSError, AttributeError):  # closed meanwhile: what follows says so
             for option in self._stages[thinks]:
                 sock.setsockopt(*option)
@@ -114,7 +107,9 @@ class Stream(_Staged):
         return self._inner.read(max_bytes, timeout)  # type: ignore[no-any-return]
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._writes(len(buffer))
+        self._sent += len(buffer)
+        if self._thinks is not (self._sent > _LONG):
+            self._switch(not self._thinks)
         self._inner.write(buffer, timeout)
 
     def close(self) -> None:
@@ -137,7 +132,9 @@ class AsyncStream(_Staged):
         return await self._inner.read(max_bytes, timeout)  # type: ignore[no-any-return]
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._writes(len(buffer))
+        self._sent += len(buffer)
+        if self._thinks is not (self._sent > _LONG):
+            self._switch(not self._thinks)
         await self._inner.write(buffer, timeout)
 
     async def aclose(self) -> None:
