@@ -33,7 +33,8 @@ def classify(request: Request, edge: Policies) -> Call:
     live = streamed if request.live is None else request.live
     route = (way or edge.routes.of(model)) if own and edge.endpoints and is_routed else Route.DIRECT
     said = _said(request, edge) if says or edge.around is not None else UNSAID
-    if edge.says_caching:
+    reason = "temperature" if edge.deterministic and is_sampled(dialect, body) else ""
+    if edge.says_caching and not reason:
         said = as_set(said, model, route, edge.settings.cache)
     first_model = ""
     family: str | None = ""
@@ -41,12 +42,9 @@ def classify(request: Request, edge: Policies) -> Call:
         first_model, family = _cascaded(model, dialect, body, edge)
     key: str = ""
     parts: tuple[str, ...] = ()
-    reason = ""
-    if edge.store is not None and family is not None and (said.store or said.lookup):
+    if edge.store is not None and family is not None and (said.store or said.lookup) and not reason:
         family = f"{dialect.name}/{route._value_}{family}"
-        if edge.settings.cache.temperature != "always" and is_sampled(dialect, body):
-            reason = "temperature"
-        elif dialect.name == arrays.DIALECT:
+        if dialect.name == arrays.DIALECT:
             key, parts = _keys(request, dialect, family, body, said, edge, live)
         else:
             key = _key(request, family, body, said, edge, len(request.body))

@@ -57,6 +57,7 @@ class Policies:
     models: Knowledge = field(init=False)
     renamed: Mapping[str, tuple[Named, ...]] = field(init=False)
     routes: routes.Rules = field(init=False)
+    deterministic: bool = field(init=False)  # the cache is for deterministic calls only
     paces: bool = field(init=False)  # streams come out of the cache as they first came
     leases: bool = field(init=False)  # processes that share the store ask one after the other
     says_caching: bool = field(init=False)  # the settings say how long answers live, or in which namespace
@@ -65,6 +66,7 @@ class Policies:
     def __post_init__(self) -> None:
         said = self.settings
         self.models = Knowledge(said.models)
+        self.deterministic = self.store is not None and said.cache.temperature == "deterministic"
         self.paces = said.cache.pace == "recorded"
         self.says_caching = self.store is not None and policy.says(said.cache)
         self.leases = self.store is not None and self.store.leases

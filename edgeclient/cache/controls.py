@@ -98,9 +98,8 @@ def _directives(said: str, note: Note) -> Controls:
 
 
 def _seconds(said: str, word: str, note: Note) -> float | None:
-    number = (
-        said[1:-1] if said[:1] == said[-1:] == '"' else said
-    )  # either form has to be understood (RFC 9111, section 5.2)
+    quoted = said[:1] == said[-1:] == '"'  # either form has to be understood (RFC 9111, section 5.2)
+    number = said[1:-1] if quoted else said
     if number.isdecimal() and number.isascii():
         return min(float(number), _LONGEST_S)
     note("Cache-Control", f"{word}={said} is no whole number of seconds")

@@ -97,6 +97,14 @@ def test_a_lifetime_may_be_that_of_a_route(ttl: dict[str, float], expected: floa
     assert policy.ttl_s(classify(request(), edge), edge.settings.cache) == expected
 
 
+def test_a_call_that_the_cache_is_not_for_tells_no_cache_behind_to_keep_its_answer() -> None:
+    edge = cached(ttl_s=600, namespace="faq", temperature="deterministic")
+    assert classify(request(temperature=0), edge).controls == Controls(ttl_s=600.0, namespace="faq")
+    passed = classify(request(temperature=1), edge)
+    assert (passed.controls, passed.key, passed.reason) == (UNSAID, "", "temperature")
+    assert classify(request("Is it?", (TTL, "90"), temperature=1), edge).controls == Controls(ttl_s=90.0)
+
+
 @pytest.mark.parametrize("said", ["0", "-5", "0.0", "soon", "", "1e9", "nan", "inf", "60,70", "٣"])
 def test_a_lifetime_that_is_none_is_ignored_and_counted(said: str) -> None:
     edge = policies(A, cache={"mode": "exact"})
