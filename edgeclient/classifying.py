@@ -175,7 +175,9 @@ def _said(request: Request, edge: Policies, *, cacheable: bool = True) -> Contro
     around = edge.around.get(UNSAID) if edge.around is not None else UNSAID
     if around is not UNSAID:
         said = controls.within(said, around)
-    if edge.store is not None and cacheable:
+    if not cacheable:
+        return Controls(said.store, said.lookup, said.max_age_s)
+    if edge.store is not None:
         return said
     return Controls(said.store, said.lookup, said.max_age_s, namespace=said.namespace, ttl_s=said.ttl_s)
 

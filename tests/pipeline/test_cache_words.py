@@ -141,6 +141,13 @@ def test_what_the_caches_behind_are_told(
     assert classify(request("Is it?", *words), edge).controls == Controls(**says)
 
 
+@pytest.mark.parametrize("cached", [True, False])
+def test_nothing_is_said_of_where_the_answer_to_an_upload_is_kept(cached: bool) -> None:
+    """Nobody keeps it, and its body may be one that can be read once only."""
+    edge = policies(A, cached=cached, cache={"mode": "exact", "ttl_s": 60, "namespace": "mine"})
+    assert classify(request("Is it?", (TTL, "7"), (NAMESPACE, "n"), path="/files"), edge).controls == UNSAID
+
+
 @both_ways
 def test_a_name_finds_the_answer_to_a_question_in_other_words(run: Run) -> None:
     edge, rt = cached(), run.runtime(a=ok())

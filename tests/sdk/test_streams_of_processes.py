@@ -109,6 +109,7 @@ async def test_the_leader_reads_live_and_the_other_gets_its_whole_answer(net: Ne
     until(lambda: not fleet.leasing(0).held)
 
 
+@pytest.mark.parametrize("sdk", ["openai"])
 async def test_a_plain_call_gets_the_answer_of_a_stream_and_a_stream_that_of_a_plain_call(
     net: Net, fleet: Fleet, parts: Parts
 ) -> None:
@@ -119,6 +120,7 @@ async def test_a_plain_call_gets_the_answer_of_a_stream_and_a_stream_that_of_a_p
     assert [text for text, _ in fleet.got] == [TEXT] and net.seen() == {"fra": 1}
 
 
+@pytest.mark.parametrize("sdk", ["openai"])
 @pytest.mark.parametrize("way_name", ["threads", "asyncio"])
 async def test_all_readers_of_the_other_process_have_one_answer(net: Net, fleet: Fleet, parts: Parts) -> None:
     leader = await opened(fleet.one, **asked(net))
@@ -159,6 +161,7 @@ async def test_when_the_leader_is_forgotten_the_other_asks_at_once(net: Net, fle
     assert [text for text, _ in fleet.got] == [TEXT] and net.seen() == {"fra": 2}
 
 
+@pytest.mark.parametrize("sdk", ["openai"])
 async def test_when_the_stream_breaks_the_other_asks_at_once(net: Net, fleet: Fleet) -> None:
     parts = Parts(breaks_after=3)
     net.endpoints["fra"].fail(parts.fault)
@@ -171,6 +174,7 @@ async def test_when_the_stream_breaks_the_other_asks_at_once(net: Net, fleet: Fl
     assert [text for text, _ in fleet.got] == [TEXT] and net.seen() == {"fra": 2}
 
 
+@pytest.mark.parametrize("sdk", ["openai"])
 async def test_when_no_head_comes_the_other_asks_at_once(net: Net, fleet: Fleet) -> None:
     """An error is no stream: nobody waits for its answer."""
     net.endpoints["fra"].fail(recording.status(400))
@@ -181,6 +185,7 @@ async def test_when_no_head_comes_the_other_asks_at_once(net: Net, fleet: Fleet)
     assert [text for text, _ in fleet.got] == [TEXT] and net.seen() == {"fra": 2}
 
 
+@pytest.mark.parametrize("sdk", ["openai"])
 async def test_a_stream_waits_for_another_process_no_longer_than_it_was_told(net: Net, tmp_path: Path) -> None:
     fleet, parts = Fleet(net, tmp_path / "a.db", stream_wait_s=0.05), Parts()
     net.endpoints["fra"].fail(parts.fault)
@@ -207,6 +212,7 @@ async def test_unless_it_is_said_a_stream_waits_for_no_other_process(net: Net, t
     fleet.close()
 
 
+@pytest.mark.parametrize("sdk", ["openai"])
 async def test_who_asks_again_while_it_reads_does_not_wait_for_itself(net: Net, fleet: Fleet, parts: Parts) -> None:
     leader = await opened(fleet.one, **asked(net))
     await first_of(leader)

@@ -11,6 +11,7 @@ import pytest
 import edgeclient
 
 from .asking import ask
+from .cases import CASES
 from .conftest import Running, client_of
 
 pytestmark = pytest.mark.anyio
@@ -91,10 +92,17 @@ async def heard_of(running: Running, words: Mapping[str, str], **cache: Any) -> 
     return told, heard.body.get("cache"), edgeclient.notes(answer)
 
 
-@pytest.mark.parametrize("by", ["the call", "the settings"])
-async def test_how_long_and_where_answers_are_kept_is_said_to_the_cache_behind(running: Running, by: str) -> None:
+async def test_how_long_and_where_answers_are_kept_is_said_to_the_cache_behind(running: Running) -> None:
     """Where it has words for it; where not, the notes say so."""
-    words, settings = (LIVES, {}) if by == "the call" else ({}, {"ttl_s": 600.0, "namespace": "tenant a/1"})
+    await check_what_is_told(running, LIVES)
+
+
+@pytest.mark.parametrize("running", [name for name in CASES if name.partition("?")[0] in LIVES_TOLD], indirect=True)
+async def test_so_is_what_the_settings_say(running: Running) -> None:
+    await check_what_is_told(running, {}, ttl_s=600.0, namespace="tenant a/1")
+
+
+async def check_what_is_told(running: Running, words: Mapping[str, str], **settings: Any) -> None:
     told, in_body, notes = await heard_of(running, words, **settings)
     expected, untold = LIVES_TOLD.get(running.system.name, ({}, ()))
     told.pop("helicone-cache-enabled", None)  # as the endpoint's own option says
