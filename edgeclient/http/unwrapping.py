@@ -31,7 +31,9 @@ def unwrapped(native: Any, endpoint: Endpoint, *, is_async: bool) -> Any:
         except ValueError as error:
             raise broken(error) from error
         said = {"headers": native.headers, "request": native.request, "extensions": native.extensions}
-        return family.Response(native.status_code, content=content, **said)
+        made = family.Response(native.status_code, content=content, **said)
+        made.elapsed = native.elapsed
+        return made
     native.stream = _kind(family, is_async)(native.stream, wrapping, broken)
     return native
 
