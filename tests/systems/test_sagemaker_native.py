@@ -208,6 +208,14 @@ async def test_an_http_client_gets_events(serving: Serving) -> None:
     assert answer.headers["content-type"] == "text/event-stream" and answer.text.endswith("data: [DONE]\n\n")
 
 
+async def test_a_broken_stream_fails_an_http_client_as_a_broken_connection(serving: Serving) -> None:
+    serving.emulator.ends = "cut"
+    body = {"model": "llama", "messages": HELLO, "stream": True}
+    with _edge(serving).http_client() as client, pytest.raises(Exception, match="ended within a frame") as caught:
+        client.post("https://api.openai.com/v1/chat/completions", json=body)
+    assert type(caught.value).__name__ == "RemoteProtocolError"
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(1, 60), min_size=1), st.integers(1, 40))
 def test_it_does_not_matter_where_a_stream_is_cut(cuts: list[int], size: int) -> None:
