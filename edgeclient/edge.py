@@ -20,9 +20,9 @@ from .cache.controls import tags_of, within
 from .cache.flights import Flight, Flights
 from .cache.marks import EVERYTHING, Subject
 from .cache.refreshing import Refreshes
-from .cache.sharing import Streams
 from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
+from .cache.streams import Streams
 from .errors import SettingsError
 from .http import families, pools, sockets
 from .http.adoption import bind

@@ -14,7 +14,7 @@ from . import attempts
 from .attempts import Budget, Trace
 from .cache import upstream
 from .cache.flights import Flight
-from .cache.sharing import Stream
+from .cache.streams import Stream
 from .cascading import ask_first, note_use
 from .errors import RouteError
 from .parting import respond_in_parts
@@ -171,10 +171,10 @@ async def _fetch(
         if stale is not None:
             await rt.close(reply)
             return stale, False
-    return await _told(leg, edge, rt, began, trace, reply, lookup)
+    return _told(leg, edge, rt, began, trace, reply, lookup)
 
 
-async def _told(
+def _told(
     call: Call, edge: Policies, rt: Runtime, began: float, trace: Trace, reply: Reply, lookup: Lookup | None
 ) -> tuple[Reply, bool]:
     """Steps 8 and 9: learn from the answer, keep it, and say what happened. `call` is the leg that was answered."""
@@ -188,9 +188,9 @@ async def _told(
         if call.method == "GET" and call.provider and reply.status == 200 and _lists_models(call.path):
             edge.models.learn(call.provider, reply.body)
         if call.parts:
-            fresh_s = await keep_parts(call, edge, rt, reply, reply.body, trace)
+            fresh_s = keep_parts(call, edge, rt, reply, reply.body, trace)
         else:
-            fresh_s = await keep(call, edge, rt, reply, reply.body, trace, lookup)  # 8 keep
+            fresh_s = keep(call, edge, rt, reply, reply.body, trace, lookup)  # 8 keep
     elif reply.native is not None and call.dialect is not None:
         reply.tee = tee_of(call, edge, rt, reply, trace, lookup)  # or watch
     reply.notes = notes_of(call, edge, trace, rt, began, reply, fresh_s)  # 9 notes

@@ -11,8 +11,8 @@ from .cache import policy
 from .cache.flights import Flight, Flights
 from .cache.later import Later
 from .cache.refreshing import Refreshes
-from .cache.sharing import Streams
 from .cache.stores import Store
+from .cache.streams import Streams
 from .pops.hedging import Hedging
 from .pops.memory import Memory
 from .pops.retry_budget import RetryBudget

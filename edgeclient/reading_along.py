@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .cache.sharing import Reader, Stream
+from .cache.sharing import Reader
+from .cache.streams import Stream
 from .cache.tee import Tee
 from .noting import Notes
 from .policies import Policies

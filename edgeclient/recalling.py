@@ -239,7 +239,7 @@ def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:
     return Reply(504, [(b"content-type", b"application/json"), (b"x-should-retry", b"false")], body, notes=notes)
 
 
-async def keep(
+def keep(
     call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace, lookup: Lookup | None = None
 ) -> float | None:
     """Store a complete answer if it may be stored: for how many seconds it is fresh then, None when it is not stored.
@@ -250,8 +250,9 @@ async def keep(
         return None
     try:
         fresh_s = _fresh_s(call, edge, trace)
-        entry = _entry(call, edge, reply, body, trace, fresh_s, rt.wall())
-        if entry is None or not await rt.save(edge.store, entry):
+        now = rt.wall()
+        entry = _entry(call, edge, reply, body, trace, fresh_s, now)
+        if entry is None or not edge.store.save(entry, now):
             return None
         if lookup is not None:
             _teach(lookup, call, entry, edge)
@@ -261,18 +262,18 @@ async def keep(
         return None
 
 
-async def keep_parts(call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace) -> float | None:
+def keep_parts(call: Call, edge: Policies, rt: Runtime, reply: Reply, body: bytes, trace: Trace) -> float | None:
     """The same for the answer of each part; none is stored where the answer does not have exactly these, in their order."""
     if edge.store is None or call.dialect is None or not call.controls.store or reply.status != 200:
         return None
     try:
         asked, answer = arrays.inputs(call.dialect, call.body), policy.object_of(body)
         parts = arrays.apart(answer, asked) if answer is not None else None
-        stored, fresh_s = parts is not None, _fresh_s(call, edge, trace)
+        stored, fresh_s, now = parts is not None, _fresh_s(call, edge, trace), rt.wall()
         for key, one, part in zip(call.parts, asked, parts or (), strict=parts is not None):
             own = replace(call, key=key, body=arrays.asking(call.body, one), parts=())
-            entry = _entry(own, edge, reply, policy.dumps(part), trace, fresh_s, rt.wall())
-            stored = entry is not None and await rt.save(edge.store, entry) and stored
+            entry = _entry(own, edge, reply, policy.dumps(part), trace, fresh_s, now)
+            stored = entry is not None and edge.store.save(entry, now) and stored
         return fresh_s if stored else None
     except Exception as error:
         edge.telemetry.mishap("cache save", error)

@@ -50,7 +50,7 @@ EXCEPTIONS = {
 }
 # Files that decide and remember, but do nothing: their time and chance are arguments.
 POLICIES = (
-    [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "sharing", "semantic", "upstream")]
+    [f"cache.{name}" for name in ("key", "policy", "controls", "tee", "sharing", "streams", "semantic", "upstream")]
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "pace", "backend", "layered", "redis_names")]
     + [
         f"cache.{name}"

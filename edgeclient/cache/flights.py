@@ -1,6 +1,6 @@
 """Single-flight: of the same calls at the same time one leads, and the others follow. Threads and tasks may share a flight.
 
-These are calls whose whole answer is read at once. Streamed calls follow those of their own kind (sharing.py): a reader
+These are calls whose whole answer is read at once. Streamed calls follow those of their own kind (streams.py): a reader
 wants the first token, not the last one of somebody else's answer.
 """
 
@@ -60,5 +60,10 @@ class Flights:
         with self._lock:
             if self._open.get(flight.key) is flight:
                 del self._open[flight.key]
-        for wake in flight.land(stored):
-            wake()
+        wake_all(flight.land(stored))
+
+
+def wake_all(waiting: list[Callable[[], object]]) -> None:
+    """Wake those whom a landing gave back: outside of whatever lock it was made in."""
+    for wake in waiting:
+        wake()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
-from ..values import Call, Controls, Dialect, Entry, Json, Reply, Route, Step
+from ..values import UNSAID, Call, Controls, Dialect, Entry, Json, Reply, Route, Step
 from . import pace
 from .pace import Times
 
@@ -133,8 +133,8 @@ def revalidate_s(said: Controls, cache: Cache) -> float:
 
 def kept_stale_s(said: Controls, cache: Cache) -> float:
     """How long the entry of this call's answer is kept after its end: for this caller, and for the others."""
-    own = said.stale_if_error_s or 0.0, said.stale_while_revalidate_s or 0.0
-    return max(cache.stale_if_error_s, cache.stale_while_revalidate_s, *own)
+    most_s = max(cache.stale_if_error_s, cache.stale_while_revalidate_s)
+    return most_s if said is UNSAID else max(most_s, said.stale_if_error_s or 0.0, said.stale_while_revalidate_s or 0.0)
 
 
 def fresh_until(entry: Entry, call: Call) -> float:
@@ -214,7 +214,7 @@ def dumps(value: Json) -> bytes:
 def object_of(body: bytes) -> Json | None:
     """The JSON object that a body is; None for anything else. Never raises."""
     try:
-        value = from_json(body, cache_strings="keys")  # a quarter of the time; what it takes, `json` reads the same way
+        value = from_json(body, cache_strings=False)  # half the time; what it takes, `json` reads in the same way
     except ValueError:
         try:
             value = json.loads(body)  # takes more: half a surrogate pair, UTF-16, lists in lists hundreds deep

@@ -1,23 +1,17 @@
-"""Live fan-out: one streamed call leads, the same calls that come meanwhile read along. Reads and sends nothing itself.
+"""The parts of one stream that several callers read, each in its own time: what is kept for whom. Reads nothing itself.
 
-A `Stream` is a flight whose landing is the head of the answer. As long as nobody follows, its leader reads as it would
-alone. The first follower makes it `Shared`: from the next part on a helper reads (http/sharing.py), and the leader and its
-followers take their parts here, each in its own time. So a leader that leaves is one reader less, and nothing else.
+A helper brings the parts (http/sources.py) as long as somebody wants more, some ahead of the fastest reader. Whose stream it
+is, and how callers find it, is in streams.py.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from itertools import count
 from typing import Protocol
-from weakref import WeakValueDictionary
 
-from ..noting import Notes
-from ..values import RawHeaders
-from .flights import Flight
-from .tee import Tee
+from .flights import Flight, wake_all
 
 LIMIT = 8 * 2**20  # bytes: of a stream that can be joined, and how far its slowest reader may be behind
 _AHEAD = 16  # parts that the helper reads before anybody asks for them
@@ -45,6 +39,15 @@ class Source(Protocol):
         """Have it closed."""
 
 
+class Owner(Protocol):
+    """The stream whose parts these are."""
+
+    source: Source | None  # None: its leader has not got its answer yet
+
+    def unlist(self) -> None:
+        """Nobody finds it any more. Takes no lock."""
+
+
 class Reader:
     """How far one caller has read."""
 
@@ -60,7 +63,7 @@ class Reader:
 class Shared:
     """The parts of a stream and who reads them. All methods may be called from any thread; none waits for a reader."""
 
-    def __init__(self, stream: Stream, *, limit: int = LIMIT) -> None:
+    def __init__(self, stream: Owner, *, limit: int = LIMIT) -> None:
         self.stream, self._limit = stream, limit
         self.ready = Flight("")  # lands when followers may come aboard (True), or when it is too late for that
         self.leader: Reader | None = None
@@ -83,7 +86,7 @@ class Shared:
                 self._parts, self._size = list(parts), sum(map(len, parts))
                 self.leader = self._boarded(len(parts))
             ready = self.ready.land(self.leader is not None)
-        _wake(ready)
+        wake_all(ready)
 
     def board(self) -> Reader | None:
         """A new reader, from the first byte; None where that is not possible any more."""
@@ -143,7 +146,7 @@ class Shared:
             if self._first or self._size > self._limit:
                 self._let_go()
             turn, self._turn = self._turn, None
-        _wake(turn.land(True) if turn is not None else [])
+        wake_all(turn.land(True) if turn is not None else [])
 
     def finish(self, error: BaseException | None) -> None:
         """No part will come any more; with an error all readers break, each when it has read what came before."""
@@ -151,7 +154,7 @@ class Shared:
             self._over, self._reading, self._error = True, False, error
             turn, self._turn = self._turn, None
         self.stream.unlist()
-        _wake(turn.land(True) if turn is not None else [])
+        wake_all(turn.land(True) if turn is not None else [])
 
     def leave(self, reader: Reader) -> bool:
         """A reader goes. True: it was the last, and what is left of the stream is the caller's to close."""
@@ -204,112 +207,3 @@ class Shared:
         del self._parts[:gone]
         self._first += gone
         self.stream.unlist()
-
-
-class Stream(Flight):
-    """A streamed call under way. It lands with its head: True when others can read it along, or find its answer stored."""
-
-    __slots__ = ("__weakref__", "_streams", "done", "headers", "notes", "pulling", "shared", "source", "tee")
-
-    def __init__(self, key: str, streams: Streams) -> None:
-        super().__init__(key)
-        self._streams = streams
-        self.headers: RawHeaders = ()
-        self.notes: Notes | None = None
-        self.tee: Tee | None = None
-        self.source: Source | None = None  # set when the leader has its answer in hand
-        self.pulling = False  # the leader itself waits for a part just now
-        self.done = False  # the leader alone has read it, or left it
-        self.shared: Shared | None = None
-
-    def share(self) -> Shared:
-        """Have followers. They come aboard when the part that the leader waits for has come: who leaves while it waits,
-        cancelled, takes the connection along."""
-        shared = self.shared
-        if shared is None:
-            made = Shared(self)
-            with self._lock:
-                shared = self.shared = self.shared or made
-        if not self.pulling:  # the leader looks the other way round: it says `pulling`, then looks for `shared`
-            self.begin()
-        return shared
-
-    def begin(self) -> bool:
-        """Between two parts: let those come aboard who wait for it. True when the stream is shared now."""
-        shared, tee = self.shared, self.tee
-        if shared is None or tee is None:
-            return False
-        parts = None if self.done else tee.so_far()
-        if parts is None:
-            self.unlist()
-        shared.begin(parts)
-        return shared.ready.landed is True
-
-    def no_head(self, *, stored: bool) -> None:
-        """Nothing that can be read along will come; the followers go on at once: to the cache if the answer is there now."""
-        self.unlist()
-        _wake(self.land(stored))
-
-    def head(self, headers: RawHeaders, notes: Notes | None, tee: Tee) -> None:
-        """A 200's head is here, and the followers go on at once."""
-        self.headers, self.notes, self.tee = headers, notes, tee
-        followers = self.land(True)
-        if followers:
-            self.share()
-        _wake(followers)
-
-    def end(self) -> None:
-        """The leader alone has come to the end, or it broke."""
-        self.pulling, self.done = False, True
-        self.unlist()
-        self.begin()
-
-    def leave(self) -> bool:
-        """The leader goes. True: nobody else reads, and the response is its own to close."""
-        shared = self.shared
-        if shared is None or not shared.ready.landed:
-            self.end()
-        shared = self.shared
-        if shared is None or not shared.ready.landed:
-            return True
-        return shared.leader is not None and shared.leave(shared.leader)
-
-    def lost(self) -> None:
-        """The leader was collected, unclosed. Takes no lock."""
-        self.done = True
-        self.unlist()
-        if self.shared is not None and self.shared.leader is not None:
-            self.shared.lost(self.shared.leader)
-
-    def unlist(self) -> None:
-        """Nobody finds it any more."""
-        self._streams.unlist(self)
-
-
-class Streams:
-    """The streams under way, by key. Weakly: one that its leader forgets is gone as if nobody had looked at it."""
-
-    def __init__(self) -> None:
-        self._open: WeakValueDictionary[str, Stream] = WeakValueDictionary()
-        self._lock = threading.Lock()
-
-    def join(self, key: str) -> tuple[Stream, bool]:
-        """The stream of this key, and whether the caller leads it. A leader must tell its `head`, whatever happens."""
-        made = Stream(key, self)  # outside of the lock: what is made may set off the collector
-        with self._lock:
-            stream = self._open.setdefault(key, made)
-        return stream, stream is made
-
-    def unlist(self, stream: Stream) -> None:
-        """Nobody finds it any more. Without a lock: the collector may come here."""
-        if self._open.get(stream.key) is stream:
-            self._open.pop(stream.key, None)
-
-    def under_way(self) -> list[Stream]:
-        """All of them now."""
-        return list(self._open.values())
-
-
-def _wake(waiting: list[Callable[[], object]]) -> None:
-    for wake in waiting:
-        wake()

@@ -12,6 +12,7 @@ from .pieces import cut, fit
 
 _CHUNK = {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation"}
 _DELTA = {"role", "content", "refusal"}
+_TEXT = {"role", "content"}
 
 
 class OpenAIChat:
@@ -97,7 +98,7 @@ def _finished(choice: Any) -> bool:
         and isinstance(message.get("role"), str)
         and isinstance(message.get("content"), str)
         and bool(message["content"])
-        and not any(map(message.get, message.keys() - {"role", "content"}))
+        and not any(map(message.get, message.keys() - _TEXT))
         and not choice.get("logprobs")
     )
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from .. import noting as said
 from ..cache.key import CREDENTIALS, counts
 from ..values import UNSAID, Call, Endpoint, Failure, Json, Product, Reply, Request
-from . import bodies, credentials, led, pacing, sockets, telling
+from . import bodies, credentials, following, led, pacing, sockets, telling
 
 T = TypeVar("T")
 
@@ -364,7 +364,7 @@ def _made(reply: Reply, request: Any, *, live: bool) -> Any:
 
 def _followed(reply: Reply, reader: object, request: Any, is_async: bool) -> Any:
     """A response like the leader's, whose body is read along."""
-    return _streaming(reply, led.following(family_of(request), is_async)(reader, request), request)
+    return _streaming(reply, following.following(family_of(request), is_async)(reader, request), request)
 
 
 def _streaming(reply: Reply, stream: Any, request: Any) -> Any:
@@ -394,7 +394,8 @@ def _annotate(native: Any, notes: said.Notes | None) -> None:
     if kept is None:
         native.headers = type(native.headers)([*native.headers.raw, *lines])  # a list field may come in several lines
     else:
-        kept += [(name, name, value) for name, value in lines]
+        for name, value in lines:
+            kept.append((name, name, value))
 
 
 def native_error(native: Any, kind: str, why: str) -> BaseException:

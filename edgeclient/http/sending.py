@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from .. import pipeline
@@ -112,18 +113,22 @@ def _passed(
     return families.hand_over(reply, request, live=call.live, is_async=False, way=door.way)
 
 
-async def send_async(
+def send_async(
     edge: ActiveEdge, client: Any, request: Any, sdk: str, stream: bool, kwargs: dict[str, Any], forward: Any
-) -> Any:
+) -> Awaitable[Any]:
     """The same for an async client."""
     tape = taping.current
-    if tape is not None:
-        go = functools.partial(_passed_async, edge, client, sdk, stream, kwargs, forward) if edge.active else forward
-        try:
-            return await playing.play_async(tape, request, go, live=stream)
-        except EdgeError as error:
-            raise _as_sdk_error(error, sdk) from None
-    return await _passed_async(edge, client, sdk, stream, kwargs, forward, request)
+    if tape is None:
+        return _passed_async(edge, client, sdk, stream, kwargs, forward, request)
+    go = functools.partial(_passed_async, edge, client, sdk, stream, kwargs, forward) if edge.active else forward
+    return _played_async(tape, request, go, sdk, stream)
+
+
+async def _played_async(tape: taping.Tape, request: Any, go: Any, sdk: str, stream: bool) -> Any:
+    try:
+        return await playing.play_async(tape, request, go, live=stream)
+    except EdgeError as error:
+        raise _as_sdk_error(error, sdk) from None
 
 
 async def _passed_async(

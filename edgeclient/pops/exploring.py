@@ -14,6 +14,7 @@ from .rtt import margin
 from .track import SILENT_FAR_S, SILENT_S, Track
 
 _EACH = 50  # calls: of so many one looks again where nobody has been for long
+_LEFT_EACH = 10  # calls: of so many at most one looks at an endpoint that was left; where calls are rare each weighs
 
 
 def explored(good: tuple[Endpoint, ...], track_of: Callable[[Endpoint], Track], now: float) -> tuple[Endpoint, ...]:
@@ -22,8 +23,7 @@ def explored(good: tuple[Endpoint, ...], track_of: Callable[[Endpoint], Track], 
     if first.rtt.estimate_s is None:
         return good
     here_s = first.cost(now)
-    look_again = first.calls % _EACH == 0
-    other = next((e for e in good[1:] if _is_worth_a_try(track_of(e), here_s, look_again, now)), None)
+    other = next((e for e in good[1:] if _is_worth_a_try(track_of(e), here_s, first.calls, now)), None)
     if other is None:
         return good
     track = track_of(other)
@@ -41,15 +41,15 @@ def missed(track: Track, failure: Failure | None) -> bool:
     return True
 
 
-def _is_worth_a_try(track: Track, here_s: float, look_again: bool, now: float) -> bool:
+def _is_worth_a_try(track: Track, here_s: float, calls: int, now: float) -> bool:
     """True for one that may be nearer: nothing says that it is not, or it was left for this one a while ago.
 
     Now and then also for one that is not much farther, if nobody has been there for long.
     """
     silent_s, known_s = now - max(track.tried_at, track.rtt.last_at), track.rtt.estimate_s
     nearer_s = here_s - margin(here_s)
-    if look_again and silent_s > SILENT_FAR_S and (known_s or track.prior_s or 0.0) < 2 * nearer_s:
+    if calls % _EACH == 0 and silent_s > SILENT_FAR_S and (known_s or track.prior_s or 0.0) < 2 * nearer_s:
         return True
     if known_s is not None:
-        return silent_s > track.look_s
+        return silent_s > track.look_s and calls % _LEFT_EACH == 0
     return (track.prior_s or 0.0) < nearer_s and silent_s > SILENT_S

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..cache.sharing import Stream
 from ..cache.stores import Store
+from ..cache.streams import Stream
 from ..http import families, pools
 from ..http.doors import Door
 from ..values import Call, Endpoint, Entry, Reply
@@ -55,9 +55,6 @@ class DoorRuntime:
 
     async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
         return store.load_many(keys, self.wall())
-
-    async def save(self, store: Store, entry: Entry) -> bool:
-        return store.save(entry, self.wall())
 
     async def vector(self, vectors: Vectors, text: str) -> Any | None:
         return vectors.vector(text)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..cache.flights import Flight
-from ..cache.sharing import Stream
 from ..cache.stores import Store
+from ..cache.streams import Stream
 from ..values import Call, Endpoint, Entry, Failure, Reply
 
 if TYPE_CHECKING:
@@ -84,9 +84,6 @@ class Runtime(Protocol):
 
     async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
         """The same for several keys at once."""
-
-    async def save(self, store: Store, entry: Entry) -> bool:
-        """Give a store an entry; False when it did not take it. Never waits."""
 
     def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Run steps that outlive this call, and never raise an Exception; False when that cannot begin. Never waits."""

@@ -15,11 +15,11 @@ from functools import partial
 from typing import Any
 
 from ..cache.flights import Flight
-from ..cache.sharing import Stream
+from ..cache.streams import Stream
 from ..cache.waiting import wait
 from ..http import families
+from ..http.homes import runs_here
 from ..http.opening import Opening
-from ..http.sharing import runs_here
 from ..http.unwrapping import unwrapped
 from ..values import Call, Endpoint, Reply
 from .common import DoorRuntime, meaning, wanted_whole

@@ -19,8 +19,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..cache.flights import Flight
-from ..cache.sharing import Stream
 from ..cache.stores import Store
+from ..cache.streams import Stream
 from ..values import UNSENT, Call, Endpoint, Entry, Failure, Reply
 from .protocol import AttemptFailed, Learn
 
@@ -172,9 +172,6 @@ class VirtualRuntime:
 
     async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
         return store.load_many(keys, self.wall())
-
-    async def save(self, store: Store, entry: Entry) -> bool:
-        return store.save(entry, self.wall())
 
     async def vector(self, vectors: Vectors, text: str) -> Any | None:
         return vectors.vector(text)

@@ -69,7 +69,7 @@ class Telemetry:
                 )
         self._hooks = tuple(hooks)
         self._events: deque[Event] = deque(maxlen=_KEPT)
-        self._counts: Counter[str] = Counter(_COUNTED)
+        self._counts = dict(_COUNTED)
         self._mishaps: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -108,7 +108,7 @@ class Telemetry:
 
     def count(self, what: str) -> None:
         with self._lock:
-            self._counts[what] += 1
+            self._counts[what] = self._counts.get(what, 0) + 1
 
     def mishap(self, what: str, error: BaseException) -> None:
         """Count something that failed beside a call; the first of its kind is logged."""
@@ -141,5 +141,5 @@ class Telemetry:
         """In a forked child: a new lock, and nothing of the parent's calls."""
         self._lock = threading.Lock()
         self._events.clear()
-        self._counts = Counter(_COUNTED)
+        self._counts = dict(_COUNTED)
         self._mishaps.clear()

@@ -20,8 +20,9 @@ import pytest
 from servers import until
 from stores import Clock, Mishaps, entry, sqlite_store
 
-from edgeclient.cache.stores import sqlite as module
+from edgeclient.cache.stores import sqlite_file as module
 from edgeclient.cache.stores.guarded import Guarded
+from edgeclient.cache.stores.sqlite import SqliteBackend
 
 HERE = Path(__file__).parent
 
@@ -207,7 +208,7 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute(f"PRAGMA user_version = {module.SCHEMA + 1}")
     db.close()
-    backend = module.SqliteBackend(str(path), max_bytes=2**20, budget_s=1.0)
+    backend = SqliteBackend(str(path), max_bytes=2**20, budget_s=1.0)
     mishaps, clock = Mishaps(), Clock()
     store = Guarded(backend, budget_s=1.0, mishap=mishaps, clock=clock)
     assert store.load("a", 1.0) is None
@@ -303,7 +304,7 @@ def test_a_damaged_value_is_never_served(case: Case) -> None:
 
 
 def test_another_process_locks_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WRITE_S", 0.01)
+    monkeypatch.setattr(module, "WRITE_S", 0.01)
     case = Case(tmp_path / "cache.db", budget_s=0.005)
     case.fill("a")
     case.store.close()
@@ -315,7 +316,7 @@ def test_another_process_locks_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "locked" in str(case.mishaps.last["cache load"]) and "locked" in str(case.mishaps.last["cache write"])
     db.execute("COMMIT")
     db.close()
-    monkeypatch.setattr(module, "_WRITE_S", 5.0)
+    monkeypatch.setattr(module, "WRITE_S", 5.0)
     assert case.well_again() and case.found("a") == ["a"]
     case.store.close()
 
@@ -342,7 +343,7 @@ def test_tasks_ask_a_locked_file_beside_the_event_loop(tmp_path: Path) -> None:
 
 
 def test_a_writer_elsewhere_keeps_no_reader_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WRITE_S", 0.01)
+    monkeypatch.setattr(module, "WRITE_S", 0.01)
     case = Case(tmp_path / "cache.db")
     case.fill("a")
     db = sqlite3.connect(case.path, isolation_level=None)

@@ -12,9 +12,9 @@ import pytest
 
 from edgeclient.cache.flights import Flight, Flights
 from edgeclient.cache.marks import Subject
-from edgeclient.cache.sharing import Stream
 from edgeclient.cache.stores import Store
 from edgeclient.cache.stores.memory import MemoryStore
+from edgeclient.cache.streams import Stream
 from edgeclient.policies import Policies
 from edgeclient.pops.selector import Selector
 from edgeclient.runtime.protocol import AttemptFailed, Learn, run_sync
@@ -145,10 +145,6 @@ class Scripted:
     async def load_many(self, store: Store, keys: Sequence[str]) -> list[Entry | None]:
         await self._let_others()
         return await store.load_many_async(keys, self.wall()) if self.suspends else store.load_many(keys, self.wall())
-
-    async def save(self, store: Store, entry: Entry) -> bool:
-        await self._let_others()
-        return store.save(entry, self.wall())
 
     def beside(self, steps: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         if self.may_go_beside:

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from edgeclient.cache.flights import Flight
-from edgeclient.cache.sharing import Broken, Reader, Shared, Stream, Streams
+from edgeclient.cache.sharing import Broken, Reader, Shared
+from edgeclient.cache.streams import Stream, Streams
 from edgeclient.cache.tee import Tee
 from edgeclient.cache.waiting import wait
 

@@ -60,7 +60,8 @@ class MemoryStore:
             if now < self._latest:
                 self._set_back(now)
             self._latest = now
-            self._drop(entry.key)
+            if entry.key in self._entries:
+                self._drop(entry.key)
             if entry.size > self._max_bytes:
                 return False
             self._entries[entry.key] = entry
