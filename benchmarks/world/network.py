@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 from edgeclient.cache.flights import Flight
 from edgeclient.values import Call, Endpoint, Failure, Reply
@@ -19,6 +19,7 @@ from .weather import Weather
 _IDLE_S = 55.0  # after which PoPs close connections
 _NOTICED_S, _NOTICED_FAST_S = 3.0, 0.6  # a warm connection whose path is dead
 _POP_S, _CENTRAL_POP_S = 0.080, 0.008  # a small model's time at the PoP; a gateway's
+_OTHER_POP_S = 0.450  # the same at the PoPs of the slower of two products: without accelerators, say
 _ASLEEP_S, _WAKING_S = 600.0, 1.5  # a PoP that served no inference for so long starts its model again
 _RETRANSMITTED = 0.004
 
@@ -61,8 +62,9 @@ class Pop:
 class Site:
     """Everything that the clients of one run share."""
 
-    def __init__(self, paths: Paths, weather: Weather, *, inference: bool) -> None:
+    def __init__(self, paths: Paths, weather: Weather, *, inference: bool, products: bool = False) -> None:
         self.paths, self.weather, self.inference = paths, weather, inference
+        self.model_s = [_OTHER_POP_S if products and p % 2 else _POP_S for p in range(paths.pops)]
         self.pops = [Pop(3 + p * 5 % 6) for p in range(paths.pops)]
 
     def own_s(self, asked: Asked, pop: int, now: float) -> float:
@@ -71,13 +73,13 @@ class Site:
         spread = math.exp(0.25 * _normal(asked.draw(1, pop)))
         if not self.inference:
             return _CENTRAL_POP_S * slower * spread + self.paths.leg_s[pop] + asked.central_s
-        return _POP_S * slower * spread + self.waking_s(pop, now)
+        return self.model_s[pop] * slower * spread + self.waking_s(pop, now)
 
     def usual_s(self, pop: int, now: float) -> float:
         """The same without luck and slowness."""
         if not self.inference:
             return _CENTRAL_POP_S + self.paths.leg_s[pop]
-        return _POP_S + self.waking_s(pop, now)
+        return self.model_s[pop] + self.waking_s(pop, now)
 
     def waking_s(self, pop: int, now: float) -> float:
         return _WAKING_S if now - self.pops[pop].used_at > _ASLEEP_S else 0.0
@@ -168,11 +170,20 @@ def _normal(u: float) -> float:
     return 4.91 * (u**0.14 - (1 - u) ** 0.14)
 
 
-def kinds() -> dict[str, Any]:
-    """Name -> (is it inference, the median client's requests a second)."""
+class Kind(NamedTuple):
+    """A kind of traffic. `products`: every second PoP is of another product, where the model takes longer."""
+
+    inference: bool
+    per_s: float  # requests of the median client
+    products: bool = False
+
+
+def kinds() -> dict[str, Kind]:
+    """By name."""
     return {
-        "gateway": (False, 0.25),
-        "gateway_sparse": (False, 0.025),
-        "inference": (True, 0.25),
-        "inference_sparse": (True, 0.025),
+        "gateway": Kind(inference=False, per_s=0.25),
+        "gateway_sparse": Kind(inference=False, per_s=0.025),
+        "inference": Kind(inference=True, per_s=0.25),
+        "inference_sparse": Kind(inference=True, per_s=0.025),
+        "products": Kind(inference=True, per_s=0.25, products=True),
     }

@@ -292,6 +292,11 @@ def remembered(setting: Setting) -> Selector:
     return selector
 
 
+def by_answer(setting: Setting) -> Selector:
+    """The same with `rank="answer"`."""
+    return Selector(setting.endpoints, setting.chance, by_answer=True)
+
+
 class Hedged(Selector):
     """The same with `hedge="on"`."""
 
@@ -305,6 +310,7 @@ RULES: dict[str, Make] = {
     "own_calls": OwnCalls,
     "edgeclient": ours,
     "edgeclient_hedge": Hedged,
+    "edgeclient_answer": by_answer,
     "edgeclient_options": ours,  # without the watchdog: a dead connection is noticed after three seconds, as for all others
     "edgeclient_unprobed": unprobed,
     "edgeclient_remembered": remembered,
@@ -327,6 +333,7 @@ FAST = {
     "own_calls",
     "edgeclient",
     "edgeclient_hedge",
+    "edgeclient_answer",
     "edgeclient_unprobed",
 }  # notice unacknowledged bytes (`watchdog=True`)
 BY_MAP = {"map_envoy", "map_nearest"}

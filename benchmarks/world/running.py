@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from edgeclient import attempts
 from edgeclient.attempts import Budget, Trace
+from edgeclient.routing import presets
+from edgeclient.routing.systems import Bound
 from edgeclient.runtime.virtual import VirtualRuntime, World
 from edgeclient.values import Call, Endpoint, Reply, Route
 
@@ -98,7 +100,7 @@ class Run:
 def traffic(kind: str, seed: int, clients: int, length_s: float) -> list[Asked]:
     """The requests of all clients, in order of time, each with its luck."""
     chance = random.Random(f"traffic {kind} {seed}")
-    _, usual = kinds()[kind]
+    usual = kinds()[kind].per_s
     found = []
     for client in range(clients):
         rate = usual * chance.lognormvariate(0, 0.5)
@@ -114,10 +116,10 @@ def traffic(kind: str, seed: int, clients: int, length_s: float) -> list[Asked]:
 
 def run(kind: str, make: Make, seed: int, paths: Paths, length_s: float, *, fast: bool) -> Run:
     """Serve a kind's traffic by a rule. `fast`: it notices dead connections by unacknowledged bytes."""
-    inference, _ = kinds()[kind]
+    inference, products = kinds()[kind].inference, kinds()[kind].products
     weather = Weather(seed, paths.clients, paths.pops, length_s)
-    site, world = Site(paths, weather, inference=inference), World()
-    endpoints = tuple(Endpoint(str(p), f"https://pop{p}.example.com/v1") for p in range(paths.pops))
+    site, world = Site(paths, weather, inference=inference, products=products), World()
+    endpoints = tuple(_endpoint(p, products) for p in range(paths.pops))
     views = [View(site, c, fast=fast) for c in range(paths.clients)]
     rules = [
         make(Setting(endpoints, random.Random(f"rule {seed} {c}"), c, paths, views[c])) for c in range(paths.clients)
@@ -133,6 +135,11 @@ def run(kind: str, make: Make, seed: int, paths: Paths, length_s: float, *, fast
         world.at(one.at, _serve(one, rules[client], runtimes[client], views[client], endpoints, went, inference))
     world.run()
     return Run(asked, went, sum(view.probes for view in views), length_s, weather, inference)
+
+
+def _endpoint(pop: int, products: bool) -> Endpoint:
+    product = _PRODUCTS[pop % 2] if products else None
+    return Endpoint(str(pop), f"https://pop{pop}.example.com/v1", product=product)
 
 
 async def _serve(
@@ -159,3 +166,4 @@ async def _serve(
 
 
 _DIALECT: Any = Dialect()
+_PRODUCTS = [Bound(presets.system(name)) for name in ("workers-ai", "fly")]  # only that they are two plays a part

@@ -10,8 +10,8 @@ from ..values import Endpoint, Unwrapping
 from . import families
 
 
-def unwrapped(native: Any, endpoint: Endpoint, *, is_async: bool) -> Any:
-    """The response with a body of the API in it, where its endpoint's product has wrapped that."""
+def unwrapped(native: Any, request: Any, endpoint: Endpoint, *, is_async: bool) -> Any:
+    """The response to a request with a body of the API in it, where its endpoint's product has wrapped that."""
     product = endpoint.product
     if product is None or not product.wraps:
         return native
@@ -21,7 +21,7 @@ def unwrapped(native: Any, endpoint: Endpoint, *, is_async: bool) -> Any:
     family = families.family_of(native)
 
     def broken(error: ValueError) -> BaseException:
-        return families.native_error(native.request, "RemoteProtocolError", f"{endpoint.name}: {error}")
+        return families.native_error(request, "RemoteProtocolError", f"{endpoint.name}: {error}")
 
     native.headers["content-type"] = wrapping.kind
     native.headers.pop("content-length", None)
@@ -30,8 +30,10 @@ def unwrapped(native: Any, endpoint: Endpoint, *, is_async: bool) -> Any:
             content = wrapping.feed(native.content) + wrapping.end()
         except ValueError as error:
             raise broken(error) from error
-        said = {"headers": native.headers, "request": native.request, "extensions": native.extensions}
-        return family.Response(native.status_code, content=content, **said)
+        said = {"headers": native.headers, "request": request, "extensions": native.extensions}
+        made = family.Response(native.status_code, content=content, **said)
+        made.elapsed = native.elapsed
+        return made
     native.stream = _kind(family, is_async)(native.stream, wrapping, broken)
     return native
 

@@ -79,7 +79,14 @@ class Waker:
             return None
 
     def told(self, sample: Sample, native: Any, began: float, error: Exception | None = None) -> None:
-        """`native`: the answer, read; None when there is none, and `error` why."""
+        """`native`: the answer, read; None when there is none, and `error` why. Never raises: a keeper has more to keep."""
+        try:
+            self._learn(sample, native, began, error)
+        except Exception as mishap:
+            self.keeping.refused(sample.pair, time.monotonic())
+            self._policies.telemetry.mishap("keeping a model warm", mishap)
+
+    def _learn(self, sample: Sample, native: Any, began: float, error: Exception | None) -> None:
         edge, now, pair = self._policies, time.monotonic(), sample.pair
         reply = families.to_reply(native, live=False, gauge=None) if native is not None else None
         failure: Failure | None = None

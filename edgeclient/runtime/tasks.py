@@ -42,7 +42,7 @@ class TaskRuntime(DoorRuntime):
         send, request, gauge = self.door.target(call, endpoint, connect_s, AsyncOpening)
         began = self.now()
         try:
-            native = unwrapped(await send(request), endpoint, is_async=True)
+            native = unwrapped(await send(request), request, endpoint, is_async=True)
             live = call.live and not wanted_whole(call, native)
             if not live and not native.is_closed:
                 await native.aread()

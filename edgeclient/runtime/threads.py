@@ -35,7 +35,7 @@ class ThreadRuntime(DoorRuntime):
         send, request, gauge = self.door.target(call, endpoint, connect_s, Opening)
         began = self.now()
         try:
-            native = unwrapped(send(request), endpoint, is_async=False)
+            native = unwrapped(send(request), request, endpoint, is_async=False)
             live = call.live and not wanted_whole(call, native)
             if not live and not native.is_closed:
                 native.read()

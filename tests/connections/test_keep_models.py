@@ -131,6 +131,22 @@ async def test_an_error_ends_it_for_a_while(asking: Asking, sleepy: Serving) -> 
 
 
 @pytest.mark.anyio
+async def test_an_answer_that_cannot_be_understood_ends_no_keeper(
+    asking: Asking, sleepy: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = edge_at(sleepy)
+    client = asking.client(edge)
+    assert edge.warmer is not None and edge.warmer.waker is not None
+    monkeypatch.setattr(edge.warmer.waker, "_used", lambda *said: 1 / 0)
+    await first_asked(asking, client)
+    await until(lambda: edge.status().mishaps == {"keeping a model warm": 1})
+    (keeper,) = edge.warmer._keepers.values()
+    assert keeper.is_running
+    await asking.ask(client, model=MODEL)
+    edge.close()
+
+
+@pytest.mark.anyio
 async def test_without_models_nothing_paid_is_sent(asking: Asking, sleepy: Serving) -> None:
     edge = edge_at(sleepy, models=[], calls_an_hour=None, connections=1)
     client = asking.client(edge)

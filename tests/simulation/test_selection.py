@@ -54,6 +54,18 @@ def test_edgeclient_is_near_the_oracle_and_cheap() -> None:
     assert found["mean"] < 1.2 and found["wasted"] <= 4 and found["probes"] < 130 * 90 / MINUTES
 
 
+def test_by_the_answer_the_slower_of_two_products_is_left() -> None:
+    found = {rule: _figures("products", rule) for rule in ("edgeclient", "edgeclient_answer")}
+    assert found["edgeclient_answer"]["mean"] < 0.8 * found["edgeclient"]["mean"]
+
+
+def test_by_the_answer_is_by_the_path_where_there_is_one_product() -> None:
+    by_path, by_answer = (
+        run("inference", RULES[rule], 1, SMALL, MINUTES * 60, fast=True) for rule in ("edgeclient", "edgeclient_answer")
+    )
+    assert by_path.went == by_answer.went
+
+
 def test_without_probes_none_are_sent_and_calls_find_the_nearest() -> None:
     found = _figures("gateway", "edgeclient_unprobed", data.planetlab())
     assert found["probes"] == 0 and found["mean"] < 1.25

@@ -107,7 +107,7 @@ async def test_a_wrong_secret_is_the_callers_to_see(serving: Serving, monkeypatc
     async with client_of(_edge(serving), "chat", "sync") as client:
         with pytest.raises(openai.PermissionDeniedError, match="InvalidSignatureException") as caught:
             await ask(client, "chat", "llama")
-    assert caught.value.type == "InvalidSignatureException"
+    assert caught.value.type == "InvalidSignatureException" and caught.value.response.elapsed.total_seconds() >= 0
 
 
 # -- settings
@@ -206,6 +206,14 @@ async def test_an_http_client_gets_events(serving: Serving) -> None:
     with _edge(serving).http_client() as client:
         answer = client.post("https://api.openai.com/v1/chat/completions", json=body)
     assert answer.headers["content-type"] == "text/event-stream" and answer.text.endswith("data: [DONE]\n\n")
+
+
+async def test_a_broken_stream_fails_an_http_client_as_a_broken_connection(serving: Serving) -> None:
+    serving.emulator.ends = "cut"
+    body = {"model": "llama", "messages": HELLO, "stream": True}
+    with _edge(serving).http_client() as client, pytest.raises(Exception, match="ended within a frame") as caught:
+        client.post("https://api.openai.com/v1/chat/completions", json=body)
+    assert type(caught.value).__name__ == "RemoteProtocolError"
 
 
 @settings(deadline=None, max_examples=50)
