@@ -17,6 +17,7 @@ from edgeclient.settings import Hedge
 from edgeclient.values import UNSENT, Call, Endpoint, Failure, Outcome
 
 from .baseline import INF, Baseline, Plan
+from .floor import OwnCalls
 from .resolvers import Bind, Knot, Unbound
 from .running import Make, Setting
 
@@ -301,6 +302,7 @@ class Hedged(Selector):
 
 RULES: dict[str, Make] = {
     "oracle": Oracle,
+    "own_calls": OwnCalls,
     "edgeclient": ours,
     "edgeclient_hedge": Hedged,
     "edgeclient_options": ours,  # without the watchdog: a dead connection is noticed after three seconds, as for all others
@@ -322,6 +324,7 @@ RULES: dict[str, Make] = {
 }
 FAST = {
     "oracle",
+    "own_calls",
     "edgeclient",
     "edgeclient_hedge",
     "edgeclient_unprobed",
