@@ -31,12 +31,13 @@ Stages = tuple[tuple[Option, ...], tuple[Option, ...]]
 def stages(options: Iterable[Any]) -> Stages | None:
     """The options that change, while bytes are under way and while the far end thinks, of sockets opened with these.
 
-    None where bytes under way have no time limit, so that nothing has to change.
+    None where bytes under way have no time limit, so that nothing has to change, and where it is so long that nobody could
+    tell its end from that of probes.
     """
     limit = (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", -1))
     alive = (socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     opened = {tuple(option[:2]): option[2] for option in options}
-    if not opened.get(limit):
+    if not 0 < opened.get(limit, 0) < 1e3 * first_failure_s():
         return None
     thinks: tuple[Option, ...] = (
         (*limit, 0),

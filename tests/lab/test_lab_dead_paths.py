@@ -44,12 +44,12 @@ def test_a_call_on_a_dead_path_goes_on_at_the_next_pop(watchdog: bool) -> None:
         assert (after["fra"], after["origin"]) == (before["fra"], before["origin"] + 2)
 
 
-def thought_about(think_s: float, cut_s: float, gap_s: float | None) -> str:
+def thought_about(think_s: float, cut_s: float, gap_s: float | None, dead_path_s: float = 2.0) -> str:
     """What became of a call that takes so long at the PoP, on a path that is cut then, for so long or for good."""
     model: dict[str, Any] = {"first_token_ms": (1e3 * think_s, 1e3 * think_s + 1), "tokens_per_s": 4000}
     with Lab({"fra": 10.0}, origin_ms=80, mode="tun", tls=False, **model) as lab:
         fra = Endpoint(lab.urls["fra"], name="fra", key="passthrough")
-        edge = Edge(endpoints=[fra], origins=[lab.origin_url], origin="never", probe=False)
+        edge = Edge(endpoints=[fra], origins=[lab.origin_url], origin="never", probe=False, dead_path_s=dead_path_s)
         over = threading.Event()
 
         def cut() -> None:
@@ -79,7 +79,7 @@ def test_a_path_is_cut_while_the_model_thinks(
     """With smaller figures than ours: one lost probe ends no call, three in a row do."""
     for name, figure in {"_LOOK_S": 0.3, "_IDLE_S": 1, "_PAUSE_S": 1, "_LOST": 3}.items():
         monkeypatch.setattr(thinking, name, figure)
-    assert thought_about(3.0 if gap_s else 10.0, 0.8, gap_s) == became
+    assert thought_about(3.0 if gap_s else 10.0, 0.8, gap_s, 1.0) == became
 
 
 @pytest.mark.slow

@@ -69,10 +69,11 @@ def says(monkeypatch: pytest.MonkeyPatch, *said: UnderWay | None) -> None:
     monkeypatch.setattr(sockets, "under_way", lambda sock: next(turns))
 
 
-def test_without_a_limit_there_is_one_stage() -> None:
+def test_without_a_limit_or_with_a_long_one_there_is_one_stage() -> None:
     assert thinking.stages([]) is None
     assert thinking.stages([(*ALIVE, 1)]) is None
     assert thinking.stages([(*LIMIT, 0)]) is None
+    assert thinking.stages([(*LIMIT, 15_000)]) is None, "probes could not have failed sooner"
 
 
 def test_what_an_sdk_has_set_comes_back() -> None:
