@@ -62,6 +62,8 @@ def test_a_changed_key_is_told_from_a_raised_version() -> None:
 def test_the_requests_are_different_questions_of_all_dialects() -> None:
     edge = keys_of.policies()
     spoken = [classify(keys_of.request(asked), edge).dialect for asked in REQUESTS]
-    assert {dialect.name for dialect in spoken if dialect is not None} == {known.name for _, _, known in (*_ROUTED, *_ASIDES)}
+    assert {dialect.name for dialect in spoken if dialect is not None} == {
+        known.name for _, _, known in (*_ROUTED, *_ASIDES)
+    }
     # The stream is the first chat once more: one entry serves both forms.
     assert len(REQUESTS) == 23 and len({asked["key"] for asked in REQUESTS}) == 22
