@@ -7,8 +7,10 @@ there (after SPFresh, Xu et al., SOSP 2023), so nothing is ever trained or built
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import accumulate
 from math import inf
 from threading import Lock
 from typing import Any
@@ -124,11 +126,12 @@ class Cells:
         with lock:
             seen = [(cell, cell.lead[: cell.size]) for cell in self._near(lead)]
         # Others may move rows while we look: a row is then found or missed wrongly, and compared rightly below.
-        every = np.concatenate([rows @ lead for _, rows in seen])
+        alike = [rows @ lead for _, rows in seen]
+        every = np.concatenate(alike)
         least = np.partition(every, -_AGAIN)[-_AGAIN] if len(every) > _AGAIN else -np.inf
-        hits = np.flatnonzero(every >= least)
-        begins = np.cumsum([0, *(len(rows) for _, rows in seen)])
-        bounds = np.searchsorted(hits, begins).tolist()
+        hits = (every >= least).nonzero()[0]
+        begins = [0, *accumulate(map(len, alike))]
+        bounds = hits.searchsorted(begins).tolist()
         with lock:
             return _compared(
                 [
@@ -146,8 +149,10 @@ class Cells:
     def _near(self, lead: Any) -> list[Cell]:
         if self._size <= _WHOLE:
             return self._cells
-        chosen, rows, most = [], 0, _SOME + self._size // _SHARE
-        for place in np.argsort(self._weights - self._centres @ lead).tolist():
+        far, most = self._weights - self._centres @ lead, _SOME + self._size // _SHARE
+        few = 8 + 2 * most * len(self._cells) // self._size  # so many will do, mostly, and need not be sorted with all
+        chosen, rows = [], 0
+        for place in _smallest(far, few):
             chosen.append(self._cells[place])
             rows += chosen[-1].size
             if rows >= most:
@@ -196,14 +201,28 @@ class Cells:
 
 def _compared(found: list[tuple[Cell, Any]], numbers: Any, most: int) -> list[tuple[float, Kept]]:
     """The best of some rows, by all their numbers."""
-    found = [(cell, rows[rows < cell.size]) for cell, rows in found]
+    found = [(cell, rows if rows[-1] < cell.size else rows[rows < cell.size]) for cell, rows in found]
     if not found:
         return []
-    cosines = np.concatenate([cell.all[rows] for cell, rows in found]).astype(np.float32) @ numbers
-    cosines *= np.concatenate([cell.scale[rows] for cell, rows in found])
-    kept = [(cell, row) for cell, rows in found for row in rows.tolist()]
-    best = np.argsort(-cosines)[:most].tolist()
-    return [(max(-1.0, min(1.0, float(cosines[at]))), kept[at][0].kept[kept[at][1]]) for at in best]
+    cosines = np.concatenate([cell.all.take(rows, 0) for cell, rows in found]).astype(np.float32) @ numbers
+    cosines *= np.concatenate([cell.scale.take(rows) for cell, rows in found])
+    ends = list(accumulate(len(rows) for _, rows in found))
+    best = []
+    for at in (-cosines).argsort()[:most].tolist():
+        place = bisect_right(ends, at)
+        cell, rows = found[place]
+        best.append((max(-1.0, min(1.0, float(cosines[at]))), cell.kept[rows[at - ends[place]]]))
+    return best
+
+
+def _smallest(numbers: Any, few: int) -> Iterator[int]:
+    """The places of the smallest numbers, in their order: some first, and all others for who goes on."""
+    if few < len(numbers):
+        some = numbers.argpartition(few)[:few]
+        yield from some[numbers[some].argsort()].tolist()
+        yield from numbers.argsort()[few:].tolist()
+    else:
+        yield from numbers.argsort().tolist()
 
 
 def _halves(rows: Any) -> tuple[Any, Any]:
