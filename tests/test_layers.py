@@ -54,7 +54,18 @@ POLICIES = (
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "backend", "layered")]
     + [
         f"cache.{name}"
-        for name in ("lexicon", "roles", "reading", "guards", "features", "verifier", "matcher", "bound")
+        for name in (
+            "lexicon",
+            "roles",
+            "reading",
+            "guards",
+            "features",
+            "verifier",
+            "matcher",
+            "bound",
+            "risk",
+            "logistic",
+        )
     ]
     + [
         "cache.embedders.contract",
