@@ -15,6 +15,7 @@ Matrix = tuple[Vector, ...]
 
 _ENOUGH = 1e-3  # a step as short as this changes no decision
 _STEPS = 20
+_PARTS = (1.0, 0.5, 0.25, 0.1, 0.02)  # of a step: where the curve is flat, a whole one jumps over the valley, and back
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,7 @@ def fitted(labels: Labels, prior: Prior, weights: Vector) -> tuple[Vector, Matri
         step = [sum(map(mul, line, down)) for line in inverse(bend)]
         if max(map(abs, step)) < _ENOUGH:
             break
-        for part in (
-            1.0,
-            0.5,
-            0.25,
-            0.1,
-            0.02,
-        ):  # where the curve is flat, a whole step jumps over the valley, and back
+        for part in _PARTS:
             nearer = tuple([one + part * more for one, more in zip(weights, step, strict=True)])
             found = _loss(labels, prior, nearer)
             if found[0] < loss:

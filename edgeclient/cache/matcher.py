@@ -56,14 +56,8 @@ def judged(
             spoke = conflicts(other, reading)
             # Hopeless ones are scored too: without the labels of low scores the bound learns a flatter line, and serves less.
             vetoed = not VETOES.isdisjoint(spoke)
-            found.append(
-                Judged(
-                    place,
-                    False,
-                    None if vetoed else _weighed(features(other, ready, cosine, meanings, spoke), trees),
-                    spoke,
-                )
-            )
+            seen = None if vetoed else _weighed(features(other, ready, cosine, meanings, spoke), trees)
+            found.append(Judged(place, False, seen, spoke))
     return found
 
 
