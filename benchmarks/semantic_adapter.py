@@ -42,12 +42,12 @@ class Matcher:
     def decide(self, asked: str, candidates: Candidates) -> int | None:
         found = self._judged(asked, candidates)
         self._last = (asked, {prompt: one for (prompt, _), one in zip(candidates, found, strict=True)})
-        chosen = best(found)
+        chosen = best(found, self._bound.odds)
         if chosen is not None and chosen.equal:
             return chosen.place
-        score = chosen.score if chosen else None
+        signs = chosen.signs if chosen else None
         entry = candidates[chosen.place][0] if chosen else ""
-        serve = self._bound.decide(score, entry, "", self._chance).serve
+        serve = self._bound.decide(signs, entry, "", self._chance).serve
         return chosen.place if chosen and serve else None
 
     def observe(self, asked: str, prompt: str, cosine: float, same: bool) -> None:
@@ -55,8 +55,8 @@ class Matcher:
         one = found.get(prompt) if last == asked else None
         if one is None:
             (one,) = self._judged(asked, [(prompt, cosine)])
-        if one.score is not None:
-            self._bound.learn(one.score, prompt, same)
+        if one.signs is not None:
+            self._bound.learn(one.signs, prompt, same)
 
     def fresh(self) -> Matcher:
         return Matcher(self._vectors, self._trees, self._max_wrong)

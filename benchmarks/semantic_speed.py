@@ -80,8 +80,8 @@ class Decisions:
         found = judged(
             text, reading, [(one.reading.text, one.reading, one.cosine) for one in near], self.judge, self.trees
         )
-        chosen = best(found)
-        self.bound.decide(chosen.score if chosen else None, near[chosen.place].key if chosen else "", "p", self.chance)
+        chosen = best(found, self.bound.odds)
+        self.bound.decide(chosen.signs if chosen else None, near[chosen.place].key if chosen else "", "p", self.chance)
 
 
 def timed(decisions: Decisions, lookups: list[str]) -> tuple[float, float, float]:

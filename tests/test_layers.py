@@ -56,7 +56,18 @@ POLICIES = (
     + [f"cache.stores.{name}" for name in ("wire", "breaker", "pace", "backend", "layered", "redis_names")]
     + [
         f"cache.{name}"
-        for name in ("lexicon", "roles", "reading", "guards", "features", "verifier", "matcher", "bound")
+        for name in (
+            "lexicon",
+            "roles",
+            "reading",
+            "guards",
+            "features",
+            "verifier",
+            "matcher",
+            "bound",
+            "risk",
+            "logistic",
+        )
     ]
     + [
         "cache.embedders.contract",

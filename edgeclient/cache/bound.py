@@ -16,9 +16,10 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
-from .risk import COLD, Label, Prior, Risk, label_of, newest, written
+from .logistic import Prior
+from .risk import COLD, Label, Risk, Signs, label_of, newest, written
 
-__all__ = ["COLD", "Account", "Bound", "Prior", "Risk", "Verdict", "merged"]
+__all__ = ["COLD", "Account", "Bound", "Risk", "Verdict", "merged"]
 
 _WINDOW = 2000  # lookups over which the budget is kept
 _AGAIN = 25  # lookups after which limits are found anew
@@ -28,7 +29,7 @@ _BRAKE = 1.1
 _HIGHEST = 0.35  # no candidate of a higher risk is ever served
 _PARTITIONS = 4096
 _RUN = 4.0  # wrong answers, beyond twice what was expected, that close a partition
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,34 +120,39 @@ class Bound:
         self._whole = Account(budget)
         self._parts: OrderedDict[str, Account] = OrderedDict()
 
-    def decide(self, score: float | None, entry: str, partition: str, chance: Random) -> Verdict:
-        """Decides about the best candidate of a lookup (`score` None: there is none) and enters it in the accounts."""
+    def odds(self, signs: Signs) -> float:
+        """Log odds that a candidate is right: by these the best of several is found."""
+        return self._risk.odds(signs)
+
+    def decide(self, signs: Signs | None, entry: str, partition: str, chance: Random) -> Verdict:
+        """Decides about the best candidate of a lookup (`signs` None: there is none) and enters it in the accounts."""
         part = self._part(partition)
-        risk, expected = (1.0, 1.0) if score is None else self._risk.of(score, entry)
+        risk, expected = (1.0, 1.0) if signs is None else self._risk.of(signs, entry)
         limit = min(part.limit, self._whole.limit)
         serve = part.allows(risk, expected) and self._whole.allows(risk, expected)
         for account in (part, self._whole):
             account.enter(risk, expected if serve else 0.0)
         return Verdict(serve, serve and chance.random() < self._audit, risk, limit, part.closed)
 
-    def would(self, score: float | None, entry: str, partition: str) -> tuple[float | None, float, bool]:
+    def would(self, signs: Signs | None, entry: str, partition: str) -> tuple[float | None, float, bool]:
         """The risk of a candidate, the highest risk served now, and whether it would be. Enters nothing."""
         part = self._parts.get(partition) or Account(self._budget)
         limit = min(part.limit, self._whole.limit)
-        if score is None:
+        if signs is None:
             return None, limit, False
-        risk, expected = self._risk.of(score, entry)
+        risk, expected = self._risk.of(signs, entry)
         return risk, limit, part.allows(risk, expected) and self._whole.allows(risk, expected)
 
     def learn(
-        self, score: float, entry: str, same: bool, *, partition: str = "", caller: str = "", now: float = 0.0
+        self, signs: Signs, entry: str, same: bool, *, partition: str = "", caller: str = "", now: float = 0.0
     ) -> bool:
         """A label from two answers compared; `caller` a digest of the credential that asked. True when it closes or
         opens the partition: worth a word in the log."""
         part = self._part(partition)
-        risk, expected = self._risk.of(score, entry)
+        risk, expected = self._risk.of(signs, entry)
         self._number += 1
-        label = Label(round(now, 3), self._origin, self._number, round(score, 4), entry, same, caller)
+        kept = tuple([round(one, 4) for one in signs])
+        label = Label(round(now, 3), self._origin, self._number, kept, entry, same, caller)
         self._risk.learn(label)
         if risk > min(part.limit, self._whole.limit) or not part.compared(expected, same):
             return False
@@ -171,6 +177,8 @@ class Bound:
         a restart those are forgotten, and an entry is as risky as its score says.
         """
         labels = _labels(state)
+        if not all(self._risk.fits(label.signs) for label in labels):
+            raise ValueError("not a state of this bound: its labels have other signs")
         if own:
             self._go_on(state)
         self._number = max([self._number, *[label.number for label in labels if label.origin == self._origin]])

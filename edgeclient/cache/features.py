@@ -42,6 +42,11 @@ NAMES: tuple[str, ...] = (
     *(f"guard: {name}" for name in GUARDS),
 )  # fmt: skip
 
+# What the bound weighs beside the score, anew for each product: where questions are short a cosine says more than the
+# trees know, where they are made from templates it says nothing.
+WEIGHED: tuple[str, ...] = ("cosine", "grams", "left", "one sided", "length ratio", "first three")
+_WEIGHED = tuple(NAMES.index(name) for name in WEIGHED)
+
 
 @dataclass(slots=True)
 class Asked:
@@ -90,6 +95,11 @@ def features(a: Reading, b: Asked, cosine: float, meanings: Meanings, spoke: Seq
         float(len(spoke)),
         *(_SILENCE if not spoke else [1.0 if name in spoke else 0.0 for name in GUARDS]),
     ]
+
+
+def signs(score: float, found: Sequence[float]) -> tuple[float, ...]:
+    """What the bound weighs of a candidate: the score, and of its features those in `WEIGHED`."""
+    return (score, *[found[place] for place in _WEIGHED])
 
 
 def _share(a: int, b: int, both: int) -> float:

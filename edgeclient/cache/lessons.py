@@ -24,7 +24,7 @@ class Lessons:
 
     def __init__(self, semantic: Semantic, store: Store) -> None:
         self._semantic, self._store = semantic, store
-        named = f"semantic state/{semantic.fingerprint}".encode()
+        named = f"semantic state 2/{semantic.fingerprint}".encode()
         self._key = hashlib.blake2b(named, digest_size=16).hexdigest()
         self._next_at, self._labels, self._absent = float("-inf"), 0, 0
 

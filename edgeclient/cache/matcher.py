@@ -6,14 +6,15 @@ for a prompt; the candidates come with their cosines.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import mul
+from operator import itemgetter, mul
 from typing import TYPE_CHECKING
 
-from .features import Meanings, asked, features
+from .features import Meanings, asked, features, signs
 from .guards import VETOES, conflicts
 from .reading import Reading, normal
+from .risk import Signs
 from .verifier import Forest
 
 if TYPE_CHECKING:
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One candidate, judged. `score` is None when a guard forbids it."""
+    """One candidate, judged. `signs` and `score` are None when a guard forbids it."""
 
     place: int
     equal: bool  # after normalising
-    score: float | None
+    signs: Signs | None  # what the bound weighs: the score first
     spoke: tuple[str, ...]  # the guards that see a contradiction
+
+    @property
+    def score(self) -> float | None:
+        """Log odds, as the trees have it, that both ask the same."""
+        return None if self.signs is None else self.signs[0]
 
 
 def judged(
@@ -50,9 +56,13 @@ def judged(
             spoke = conflicts(other, reading)
             # Hopeless ones are scored too: without the labels of low scores the bound learns a flatter line, and serves less.
             vetoed = not VETOES.isdisjoint(spoke)
-            score = None if vetoed else trees.score(features(other, ready, cosine, meanings, spoke))
-            found.append(Judged(place, False, score, spoke))
+            seen = None if vetoed else _weighed(features(other, ready, cosine, meanings, spoke), trees)
+            found.append(Judged(place, False, seen, spoke))
     return found
+
+
+def _weighed(found: Sequence[float], trees: Forest) -> Signs:
+    return signs(trees.score(found), found)
 
 
 def nearness(asked: str, prompts: Sequence[str], judge: Judge) -> list[float]:
@@ -61,10 +71,10 @@ def nearness(asked: str, prompts: Sequence[str], judge: Judge) -> list[float]:
     return [sum(map(mul, first, other)) for other in others]
 
 
-def best(candidates: Sequence[Judged]) -> Judged | None:
-    """The one that is equal, else the one with the best score; None when all are forbidden."""
+def best(candidates: Sequence[Judged], odds: Callable[[Signs], float] = itemgetter(0)) -> Judged | None:
+    """The one that is equal, else the one with the best odds (the bound's, or the score); None when all are forbidden."""
     equal = next((one for one in candidates if one.equal), None)
     if equal is not None:
         return equal
-    open_ones = [one for one in candidates if one.score is not None]
-    return max(open_ones, key=lambda one: one.score or 0.0, default=None)
+    ranked = [(odds(one.signs), -one.place, one) for one in candidates if one.signs is not None]
+    return max(ranked)[2] if ranked else None

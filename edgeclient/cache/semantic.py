@@ -110,7 +110,7 @@ class Semantic:
     def look(self, question: Question, vector: Any) -> Lookup:
         """The nearest candidate, judged, and the decision about it, entered in the accounts."""
         found = self._judged(question, vector)
-        chosen = best([one for _, _, _, one in found])
+        chosen = best([one for _, _, _, one in found], self._bound.odds)
         if chosen is None:
             with self._lock:
                 self._evidence.lookups += 1
@@ -123,7 +123,7 @@ class Semantic:
             if chosen.equal:
                 self._evidence.equal += 1
                 return Lookup(question, vector, serving, key, prompt, cosine, chosen)
-            verdict = self._bound.decide(chosen.score, key, question.partition, self._chance)
+            verdict = self._bound.decide(chosen.signs, key, question.partition, self._chance)
             self._evidence.chosen += verdict.serve
             serve = serving and verdict.serve and not verdict.check
             return Lookup(question, vector, serve, key, prompt, cosine, chosen, verdict)
@@ -197,7 +197,7 @@ class Semantic:
         for partition in self.index.partitions():
             for key, prompt, cosine, one in self._judged(Question(partition, text, "off"), vector):
                 with self._lock:
-                    risk, limit, would = self._bound.would(one.score, key, partition)
+                    risk, limit, would = self._bound.would(one.signs, key, partition)
                 shown = prompt if prompts else ""
                 found.append(
                     Explained(
@@ -236,10 +236,10 @@ class Semantic:
 
     def _label(self, lookup: Lookup, same: bool, now: float) -> None:
         one, asked = lookup.judged, lookup.question
-        if one is None or one.score is None:
+        if one is None or one.signs is None or one.score is None:
             return
         self.labels += 1
-        turned = self._bound.learn(one.score, lookup.key, same, partition=asked.partition, caller=asked.caller, now=now)
+        turned = self._bound.learn(one.signs, lookup.key, same, partition=asked.partition, caller=asked.caller, now=now)
         if turned and not same:
             why = f"partition {asked.partition}: what was thought safe was wrong several times running"
             self._mishap(

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .features import NAMES
-from .risk import Prior
+from .features import NAMES, WEIGHED
+from .logistic import Prior
 
 _FIELD = 16  # bits for a tree: its leaves at the most
 
@@ -56,7 +56,7 @@ def forest(kind: str) -> Forest:
 
 def parsed(data: Mapping[str, Any], kind: str) -> Forest:
     """A forest from the contents of a data file. ValueError when it was trained on other features than these."""
-    if tuple(data["features"]) != NAMES:
+    if tuple(data["features"]) != NAMES or tuple(data["weighed"]) != WEIGHED:
         raise ValueError("the verifier's data file was trained on other features; train it again")
     said = data["forests"][kind]
     leaves: list[dict[int, float]] = []
@@ -72,7 +72,7 @@ def parsed(data: Mapping[str, Any], kind: str) -> Forest:
         tests=tuple((feature, *_ruled_out(sorted(tested))) for feature, tested in sorted(nodes.items())),
         leaves=tuple(leaves),
         ones=sum(1 << _FIELD * place for place in range(len(leaves))),
-        prior=Prior(prior["intercept"], prior["slope"], tuple(prior["precision"])),
+        prior=Prior(tuple(prior["weights"]), tuple(map(tuple, prior["precision"]))),
     )
 
 

@@ -42,7 +42,7 @@ def attacks(kind: str, number: int) -> Iterator[tuple[str, str]]:
 
 def risk(found: Judged) -> float:
     """What the bound believes before it has seen a label; above `_HIGHEST` nothing is served, whatever the budget."""
-    return 1.0 if found.score is None else Risk(TREES.prior).of(found.score, "")[0]
+    return 1.0 if found.signs is None else Risk(TREES.prior).of(found.signs, "")[0]
 
 
 @pytest.mark.parametrize("kind", ATTACKS)

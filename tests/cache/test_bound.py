@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeclient.cache.bound import COLD, Account, Bound, Prior, Risk
+from edgeclient.cache.bound import COLD, Account, Bound, Risk
+from edgeclient.cache.logistic import Prior
 from edgeclient.cache.risk import Label
 
-SURE = Prior(0.0, 1.0, (50.0, 0.0, 50.0))  # believes that the score is the log odds
+SURE = Prior((0.0, 1.0), ((50.0, 0.0), (0.0, 50.0)))  # believes that the score is the log odds
 
 
 def world(chance: Random) -> tuple[float, bool]:
@@ -22,7 +23,7 @@ def world(chance: Random) -> tuple[float, bool]:
 
 
 def teach(risk: Risk, score: float, entry: str, same: bool, caller: str = "") -> None:
-    risk.learn(Label(0.0, "", len(risk.labels), score, entry, same, caller))
+    risk.learn(Label(0.0, "", len(risk.labels), (score,), entry, same, caller))
 
 
 def traffic(
@@ -33,10 +34,10 @@ def traffic(
     for number in range(lookups):
         score, same = world(chance)
         part, entry = f"p{number % parts}", f"e{number}"
-        if bound.decide(score + shift, entry, part, chance).serve:
+        if bound.decide((score + shift,), entry, part, chance).serve:
             served.append((part, number, not same))
         else:
-            bound.learn(score + shift, entry, same)
+            bound.learn((score + shift,), entry, same)
     return served
 
 
@@ -45,7 +46,7 @@ def test_labels_that_no_line_divides_better_than_a_cliff_do_not_throw_the_weight
     for number in range(25):  # all right above, all wrong below: undamped, Newton's method leaps to and fro
         teach(risk, 8.0 + number / 100, f"e{number}", True)
         teach(risk, -5.5 - number / 100, f"f{number}", False)
-    assert 0.1 < risk.of(1.0, "new")[1] < 0.9
+    assert 0.1 < risk.of((1.0,), "new")[1] < 0.9
 
 
 @pytest.mark.parametrize("prior", [COLD, SURE])
@@ -72,7 +73,7 @@ def test_each_partition_keeps_the_budget_for_itself() -> None:
     for number in range(2000):  # what the quiet partition saves, the risky one may not spend
         for _ in range(9):
             bound.decide(None, "", "quiet", chance)
-        served += bound.decide(3.0 + number * 1e-4, f"e{number}", "risky", chance).serve
+        served += bound.decide((3.0 + number * 1e-4,), f"e{number}", "risky", chance).serve
     assert 0 < served * 0.0474 <= 0.01 * 2000 * 1.7
 
 
@@ -80,17 +81,17 @@ def test_what_ten_partitions_saved_is_not_spent_in_one_burst() -> None:
     bound, chance = Bound(0.01, SURE), Random(2)
     for number in range(19_000):
         bound.decide(None, "", f"p{number % 10}", chance)
-    burst = [bound.decide(3.0 + n * 1e-4, f"e{n}", f"p{n % 10}", chance).serve for n in range(2000)]
+    burst = [bound.decide((3.0 + n * 1e-4,), f"e{n}", f"p{n % 10}", chance).serve for n in range(2000)]
     assert 0 < sum(burst) * 0.04 <= 0.01 * 2000 * 1.7
 
 
 def test_an_entry_with_wrong_labels_is_riskier_than_others() -> None:
     risk = Risk(SURE)
-    before = risk.of(4.0, "bad")
+    before = risk.of((4.0,), "bad")
     for _ in range(4):
         teach(risk, 4.0, "bad", False)
-    assert risk.of(4.0, "bad")[0] > 3 * before[0]
-    assert risk.of(4.0, "other") == before  # the shared weights are found anew after 25 labels
+    assert risk.of((4.0,), "bad")[0] > 3 * before[0]
+    assert risk.of((4.0,), "other") == before  # the shared weights are found anew after 25 labels
 
 
 def test_labels_move_the_shared_weights() -> None:
@@ -98,8 +99,8 @@ def test_labels_move_the_shared_weights() -> None:
     for number in range(200):
         teach(risk, 2.0, f"e{number}", True)
         teach(risk, -2.0, f"f{number}", False)
-    assert risk.of(2.0, "new")[1] < 0.05
-    assert risk.of(-2.0, "new")[1] > 0.95
+    assert risk.of((2.0,), "new")[1] < 0.05
+    assert risk.of((-2.0,), "new")[1] > 0.95
 
 
 def test_a_higher_score_is_never_riskier() -> None:
@@ -107,14 +108,14 @@ def test_a_higher_score_is_never_riskier() -> None:
     for number in range(100):  # labels that say the opposite
         teach(risk, 3.0, f"e{number}", False)
         teach(risk, -3.0, f"f{number}", True)
-    assert risk.of(3.0, "new")[1] <= risk.of(-3.0, "new")[1]
+    assert risk.of((3.0,), "new")[1] <= risk.of((-3.0,), "new")[1]
 
 
 def test_hopeless_candidates_teach_nothing() -> None:
     risk = Risk(SURE)
     for number in range(100):
         teach(risk, -20.0, f"e{number}", True)
-    assert risk.of(0.0, "new") == Risk(SURE).of(0.0, "new")
+    assert risk.of((0.0,), "new") == Risk(SURE).of((0.0,), "new")
 
 
 def test_the_unfavourable_end_shrinks_with_evidence() -> None:
@@ -124,7 +125,7 @@ def test_the_unfavourable_end_shrinks_with_evidence() -> None:
         if number < 25:
             teach(few, score, f"e{number}", same)
         teach(many, score, f"e{number}", same)
-    assert few.of(5.0, "x")[0] - few.of(5.0, "x")[1] > many.of(5.0, "x")[0] - many.of(5.0, "x")[1] > 0
+    assert few.of((5.0,), "x")[0] - few.of((5.0,), "x")[1] > many.of((5.0,), "x")[0] - many.of((5.0,), "x")[1] > 0
 
 
 def test_the_limit_is_the_largest_that_the_last_lookups_allow() -> None:
@@ -170,7 +171,7 @@ def test_what_was_spent_stops_serving_until_it_has_left_the_window() -> None:
 def test_a_share_of_what_is_served_is_checked() -> None:
     chance = Random(3)
     bound = Bound(0.01, SURE, audit=0.05)
-    verdicts = [bound.decide(9.0, f"e{n}", "", chance) for n in range(4000)]
+    verdicts = [bound.decide((9.0,), f"e{n}", "", chance) for n in range(4000)]
     served = [one for one in verdicts if one.serve]
     assert len(served) > 3500
     assert 0.03 < sum(one.check for one in served) / len(served) < 0.07
@@ -193,9 +194,9 @@ def test_any_labels_leave_risks_between_nought_and_one_and_spending_under_the_br
 ) -> None:
     bound, chance, spent = Bound(budget), Random(0), 0.0
     for score, entry, same in labels:
-        verdict = bound.decide(score, entry, entry, chance)
+        verdict = bound.decide((score,), entry, entry, chance)
         assert 0.0 <= verdict.risk <= 1.0
         if verdict.serve:
             assert verdict.risk <= verdict.limit
             spent += 1
-        bound.learn(score, entry, same)
+        bound.learn((score,), entry, same)

@@ -7,6 +7,7 @@ import pytest
 import semantic_adapter
 from semantic_adapter import Matcher, make
 
+from edgeclient.cache.features import WEIGHED
 from edgeclient.errors import SettingsError
 
 
@@ -46,8 +47,10 @@ def test_a_fresh_matcher_has_learned_nothing(matcher: Matcher) -> None:
         matcher.observe("how to cook rice", "how should I cook rice", 0.9, False)
     other = matcher.fresh()
     assert other is not matcher
-    assert other._bound._risk.of(3.0, "how should I cook rice") == make()._bound._risk.of(3.0, "how should I cook rice")
-    assert matcher._bound._risk.of(3.0, "x") != other._bound._risk.of(3.0, "x")
+    signs = (3.0, *[0.5] * len(WEIGHED))
+    new = make()._bound._risk
+    assert other._bound._risk.of(signs, "how should I cook rice") == new.of(signs, "how should I cook rice")
+    assert matcher._bound._risk.of(signs, "x") != other._bound._risk.of(signs, "x")
 
 
 def test_the_embedder_is_the_named_one(monkeypatch: pytest.MonkeyPatch, matcher: Matcher) -> None:

@@ -14,7 +14,7 @@ np = pytest.importorskip("numpy")
 import semantic_train as train  # noqa: E402
 
 from edgeclient.cache.embedders.none import Hashed  # noqa: E402
-from edgeclient.cache.features import NAMES  # noqa: E402
+from edgeclient.cache.features import NAMES, WEIGHED  # noqa: E402
 from edgeclient.cache.verifier import parsed  # noqa: E402
 
 
@@ -55,7 +55,7 @@ def test_the_written_trees_score_as_the_trained_ones(folder: Path) -> None:
     trees = train.fitted(found, sources)
     train.check(found, sources)
     written = json.loads(json.dumps(train.exported(trees, train.prior_of(found[1:], sources))))
-    forest = parsed({"features": list(NAMES), "forests": {"none": written}}, "none")
+    forest = parsed({"features": list(NAMES), "weighed": list(WEIGHED), "forests": {"none": written}}, "none")
     for file in found:
         mine = [forest.score([float(value) for value in row]) for row in file.x]
         assert np.allclose(mine, trees.decision_function(file.x), atol=1e-3)

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_pauses")]
 
 ASKED = "How do I reset my password?"
 EQUAL = "  how do i reset my password "
-ALIKE = "How do I reset my pasword?"
+ALIKE = "What do I do to reset my password?"
 OTHER = "How do I delete my account?"
 
 
