@@ -16,14 +16,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from . import owning
 from .cache.controls import tags_of, within
 from .cache.flights import Flight, Flights
 from .cache.marks import EVERYTHING, Subject
 from .cache.refreshing import Refreshes
-from .cache.stores import Store
-from .cache.stores.memory import MemoryStore
 from .cache.streams import Streams
-from .errors import SettingsError
 from .http import families, pools, sockets
 from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
@@ -31,14 +29,13 @@ from .http.watchdog import Watchdog
 from .policies import Policies
 from .pops.hedging import Hedging
 from .pops.ip_versions import IpVersions
-from .pops.memory import Shelf, is_worthwhile
-from .pops.memory_file import FileShelf
+from .pops.memory import is_worthwhile
 from .pops.prober import Prober
 from .pops.remembering import Remembering
 from .pops.selector import Selector
 from .pops.track import EndpointStatus
 from .routing import presets
-from .settings import load, normal, source_of
+from .settings import load, normal
 from .surroundings import in_function
 from .telemetry.events import Event, Hook, Telemetry
 from .values import UNSAID, Controls
@@ -48,7 +45,6 @@ if TYPE_CHECKING:
     import anthropic
     import openai
 
-    from .http.warming import Warmer
     from .semantics import SemanticCache
 
 log = logging.getLogger("edgeclient")
@@ -128,28 +124,27 @@ class Edge:
         rng = random.Random()
         by_answer, telemetry = self.settings.rank == "answer", Telemetry(hooks)
         selector = Selector(endpoints_now, rng, probing=self.settings.probe, by_answer=by_answer)
-        shelf = self._shelf(said)
+        shelf = owning.shelf_of(self.settings, said)
         self._memory: Remembering | None = None
         if is_worthwhile(self.settings.remember, endpoints_now, in_function=in_function()):
             self._memory = Remembering(endpoints_now, selector, shelf, telemetry.mishap, recalled=self._recalled)
-        cache_on, hedge = self.settings.cache.mode != "off", self.settings.hedge
+        hedge = self.settings.hedge
         self.policies = Policies(
             settings=self.settings,
             endpoints=endpoints_now,
             origins=frozenset(map(normal, self.settings.origins)),
             selector=selector,
-            store=self._store(said, telemetry) if cache_on else None,
+            store=owning.store_of(self.settings, said, telemetry),
             flights=Flights(),
             telemetry=telemetry,
             hedging=Hedging(hedge.share, hedge.central_an_hour) if hedge is not None else None,
             memory=self._memory,
         )
-        if self.settings.cache.mode == "semantic":
-            self._begin_semantic(said, rng)
+        owning.begin_semantic(self.policies, said, rng)
         self._begin_connections(endpoints_now)
         self._around: ContextVar[Controls] = ContextVar("edgeclient-caching")
         self.active = self.settings.active
-        self.taken_out = ("cache-control",) if cache_on else ()
+        self.taken_out = ("cache-control",) if self.policies.store is not None else ()
         self._bound: dict[str, Any] = {}
         _alive.add(self)
 
@@ -159,7 +154,7 @@ class Edge:
         self._versions = IpVersions() if self.settings.probe and endpoints_now else None
         self.prober = Prober(self.settings.rtt_source, sockets.kernel_rtt, self._versions)
         self._watchdog = Watchdog() if self.settings.watchdog else None
-        self.warmer = self._warmer() if self.settings.keep_warm and endpoints_now else None
+        self.warmer = owning.warmer_of(self.policies)
 
     # -- clients
 
@@ -322,14 +317,9 @@ class Edge:
         if edge.hedging is not None:
             edge.hedging.after_fork()
         self.prober.after_fork()
-        if self._versions is not None:
-            self._versions.after_fork()
-        if self._memory is not None:
-            self._memory.after_fork()
-        if self._watchdog is not None:
-            self._watchdog.after_fork()
-        if self.warmer is not None:
-            self.warmer.after_fork()
+        for owned in (self._versions, self._memory, self._watchdog, self.warmer):
+            if owned is not None:
+                owned.after_fork()
         if edge.store is not None:
             edge.store.after_fork()
         if edge.semantic is not None and edge.later is not None:
@@ -342,43 +332,6 @@ class Edge:
         host = urlsplit(status.url).hostname or ""
         compared = self._versions.of(host) if self._versions is not None else None
         return status.by(compared) if compared is not None else status
-
-    def _warmer(self) -> Warmer:
-        from .http.warming import Warmer  # only who keeps connections warm pays for it
-
-        said = self.settings.keep_warm
-        if said.models:
-            self.policies.selector.keep_models()
-        return Warmer(said, self.policies, self.settings.rtt_source)
-
-    def _store(self, said: dict[str, Any], telemetry: Telemetry) -> Store:
-        if self.settings.cache.store == "memory" and self.settings.cache.encryption is None:
-            return MemoryStore(self.settings.cache.max_bytes)
-        from .cache.stores.opening import open_store  # what files and servers need is imported by those who have them
-
-        try:
-            return open_store(self.settings.cache, telemetry.mishap)
-        except SettingsError as error:
-            raise SettingsError(f"{source_of('cache', said)}: {error}") from None
-
-    def _begin_semantic(self, said: dict[str, Any], rng: random.Random) -> None:
-        from .semantics import begin  # numpy and the embedder are imported by those who use them
-
-        try:
-            begin(self.policies, rng)
-        except SettingsError as error:
-            raise SettingsError(f"{source_of('cache', said)}: {error}") from None
-
-    def _shelf(self, said: dict[str, Any]) -> Shelf:
-        where = self.settings.remember
-        if not isinstance(where, str):
-            return FileShelf()
-        from .cache.stores.opening import open_shelf
-
-        try:
-            return open_shelf(where, self.settings.cache)
-        except SettingsError as error:
-            raise SettingsError(f"{source_of('remember', said)}: {error}") from None
 
     def _recalled(self) -> None:
         """A server was asked for round-trip times: the first call waits no longer, unless a probe can still tell it more."""

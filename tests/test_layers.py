@@ -35,7 +35,7 @@ LAYERS: list[list[set[str]]] = [
         }
     ],
     [{"runtime", "http"}],
-    [{"edge", "semantics"}],
+    [{"edge", "owning", "semantics"}],
     [{"default"}],
     [{"openai"}, {"anthropic"}, {"transports"}, {"lab"}, {"testing"}],
     [{"__init__"}],  # the public names; below it nobody imports the package itself
