@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ..pops.prober import Prober, RttSource
 from ..runtime.protocol import AttemptFailed
 from ..values import ORIGIN, Call, Endpoint, Failure
-from . import families, pools, sockets
+from . import families, pools, requests, responses, sockets
 from .opening import AsyncOpening, Opening
 
 Watching = type[Opening] | type[AsyncOpening]
@@ -37,17 +37,17 @@ class Door:
 
     def target(
         self, call: Call, endpoint: Endpoint, connect_s: float | None, watching: Watching
-    ) -> tuple[Callable[[Any], Any], Any, families.Gauge | None]:
+    ) -> tuple[Callable[[Any], Any], Any, responses.Gauge | None]:
         """The function that reaches this endpoint, the request to give it, and what measures the answer's path.
 
         `watching`: the trace function of this colour.
         Raises AttemptFailed when the endpoint's key cannot be read: that costs the endpoint this call, not the caller.
         """
-        native = families.asking(self.native, call.body["input"]) if call.known else self.native
+        native = requests.asking(self.native, call.body["input"]) if call.known else self.native
         if endpoint is ORIGIN:
             return self.forward, *self._gauged(native, watching)
         try:
-            aimed = families.aim(native, endpoint, call, connect_s=connect_s)
+            aimed = requests.aim(native, endpoint, call, connect_s=connect_s)
         except Exception as error:
             why = f"the key of endpoint {endpoint.name!r} could not be used: {error!r}"
             raise AttemptFailed(Failure.NO_KEY, families.native_error(self.native, "ConnectError", why)) from error
@@ -57,7 +57,7 @@ class Door:
             self.warmer.used(self.way, native, call, endpoint)
         return self.dispatch, *self._gauged(aimed, watching)
 
-    def _gauged(self, request: Any, watching: Watching) -> tuple[Any, families.Gauge | None]:
+    def _gauged(self, request: Any, watching: Watching) -> tuple[Any, responses.Gauge | None]:
         """The request, and what will measure its path: the kernel; where it cannot, the request is watched for that."""
         source = self.rtt_source
         if source == "http":
@@ -67,5 +67,5 @@ class Door:
             return request, sockets.path_rtt
         if source == "kernel":
             return request, None
-        request, made = families.watched(request, watching, proxied=proxied)
+        request, made = requests.watched(request, watching, proxied=proxied)
         return request, made.read

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..runtime.protocol import run_sync
 from ..values import Reply
-from . import bodies, credentials, families
+from . import bodies, credentials, failing, families, responses
 from .taping import Answered, Asked, Broke, Outcome, Tape, going_out
 
 _SHORT = 16  # characters; a shorter credential is a placeholder, and might be found in any text
@@ -53,7 +53,7 @@ async def _play(
         raise error
     assert isinstance(outcome, Answered)
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outcome.headers]
-    native = families.hand_over(Reply(outcome.status, headers, outcome.body), request, live=live, is_async=is_async)
+    native = responses.hand_over(Reply(outcome.status, headers, outcome.body), request, live=live, is_async=is_async)
     if error is not None:
         native.stream = bodies.teed(families.family_of(request), is_async)(native.stream, _Breaks(error))
     return native
@@ -102,7 +102,7 @@ async def _gone_out(
 
 def _broke(error: Exception) -> Broke:
     """What an exception of the HTTP library was; raises it again when it is none (a bug, or a hook of the user's)."""
-    kind = families.request_error(error)
+    kind = failing.request_error(error)
     if not kind:
         raise error
     return Broke(kind, str(error))

@@ -16,7 +16,7 @@ from ..runtime.protocol import run_sync
 from ..runtime.tasks import TaskRuntime
 from ..runtime.threads import ThreadRuntime
 from ..values import Call
-from . import families, playing, taping
+from . import families, playing, requests, responses, taping
 from .doors import Door, Warms
 
 _SDK_ERRORS = {"openai": "OpenAIError", "anthropic": "AnthropicError"}
@@ -55,15 +55,15 @@ def open_door(
         or getattr(client, "_workload_identity_auth", None) is not None
     )
     residency = getattr(client, "_data_residency", None) or "global"
-    seen = families.read_request(
+    seen = requests.read_request(
         request, _base(client, sdk), live=stream, hidden=hidden, residency="" if residency == "global" else residency
     )
     if seen is None:
         return None
     call = classify(seen, edge.policies)
     dispatch = functools.partial(http_client.send, stream=stream, auth=None, follow_redirects=False)
-    native = families.renamed(request, call.model) if call.asked_model else request
-    native = families.without(native, seen, edge.taken_out)
+    native = requests.renamed(request, call.model) if call.asked_model else request
+    native = requests.without(native, seen, edge.taken_out)
     return call, Door(native, forward, dispatch, edge.prober, edge.rtt_source, http_client, edge.warmer)
 
 
@@ -110,7 +110,7 @@ def _passed(
         reply = run_sync(pipeline.respond(call, edge.policies, ThreadRuntime(door)))
     except RouteError as error:
         raise _as_sdk_error(error, sdk) from None
-    return families.hand_over(reply, request, live=call.live, is_async=False, way=door.way)
+    return responses.hand_over(reply, request, live=call.live, is_async=False, way=door.way)
 
 
 def send_async(
@@ -142,4 +142,4 @@ async def _passed_async(
         reply = await pipeline.respond(call, edge.policies, TaskRuntime(door))
     except RouteError as error:
         raise _as_sdk_error(error, sdk) from None
-    return families.hand_over(reply, request, live=call.live, is_async=True, way=door.way)
+    return responses.hand_over(reply, request, live=call.live, is_async=True, way=door.way)

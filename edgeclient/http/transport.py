@@ -13,7 +13,7 @@ from ..runtime.protocol import run_sync
 from ..runtime.tasks import TaskRuntime
 from ..runtime.threads import ThreadRuntime
 from ..values import Call
-from . import families, playing, taping
+from . import families, playing, requests, responses, taping
 from .doors import Door
 from .sending import DEFAULT_ORIGINS
 
@@ -25,14 +25,14 @@ class _Wrapped:
         self._inner, self._edge = inner, edge
 
     def _open(self, request: Any, forward: Any) -> tuple[Call, Door] | None:
-        seen = families.read_request(
+        seen = requests.read_request(
             request, families.base_of_request(request, DEFAULT_ORIGINS, self._edge.policies.origins), live=None
         )
         if seen is None:
             return None
         call = classify(seen, self._edge.policies)
-        native = families.renamed(request, call.model) if call.asked_model else request
-        native = families.without(native, seen, self._edge.taken_out)
+        native = requests.renamed(request, call.model) if call.asked_model else request
+        native = requests.without(native, seen, self._edge.taken_out)
         edge = self._edge
         return call, Door(native, forward, forward, edge.prober, edge.rtt_source, self._inner, edge.warmer)
 
@@ -56,8 +56,8 @@ class SyncTransport(_Wrapped, families.SyncBase):
             return self._inner.handle_request(request)
         call, door = opened
         reply = run_sync(pipeline.respond(call, self._edge.policies, ThreadRuntime(door)))
-        native = families.hand_over(reply, request, live=True, is_async=False, way=door.way)
-        return families.whole(native) if native.is_closed else native
+        native = responses.hand_over(reply, request, live=True, is_async=False, way=door.way)
+        return responses.whole(native) if native.is_closed else native
 
     def close(self) -> None:
         self._closing()
@@ -87,8 +87,8 @@ class AsyncTransport(_Wrapped, families.AsyncBase):
             return await self._inner.handle_async_request(request)
         call, door = opened
         reply = await pipeline.respond(call, self._edge.policies, TaskRuntime(door))
-        native = families.hand_over(reply, request, live=True, is_async=True, way=door.way)
-        return families.whole(native) if native.is_closed else native
+        native = responses.hand_over(reply, request, live=True, is_async=True, way=door.way)
+        return responses.whole(native) if native.is_closed else native
 
     async def aclose(self) -> None:
         self._closing()

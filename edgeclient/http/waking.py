@@ -19,7 +19,7 @@ from ..policies import Policies
 from ..pops.keeping import Keeping, Pair
 from ..telemetry.events import Event
 from ..values import UNSAID, Call, Endpoint, Failure
-from . import families
+from . import families, requests, responses
 
 _SLOW = 0.5  # of what a start costs: an answer that took so long was one
 _GUESSED = (64, 16)  # tokens of a call whose answer does not tell
@@ -62,7 +62,7 @@ class Waker:
             call, body={**body, "model": call.model}, size=0, opening=0, streamed=False, live=False, key="", controls=UNSAID,
             parts=(), known=0, question=None, stands_in=True, silent_s=None, first_model="",
         )  # fmt: skip
-        return Sample(families.smallest(native, small.body), small, endpoint)
+        return Sample(requests.smallest(native, small.body), small, endpoint)
 
     def due(self, sample: Sample, now: float, ahead_s: float) -> bool:
         sleeper = self._policies.selector.sleeper(sample.endpoint, sample.call.model)
@@ -71,7 +71,7 @@ class Waker:
     def prepared(self, way: Any, sample: Sample) -> tuple[Any, Any] | None:
         """The transport that leads there and the request; None when there is none: its key cannot be read, say."""
         try:
-            aimed = families.aim(sample.native, sample.endpoint, sample.call, connect_s=None)
+            aimed = requests.aim(sample.native, sample.endpoint, sample.call, connect_s=None)
             return families.transport_of(way, aimed.url), aimed
         except Exception as error:
             self._policies.telemetry.mishap("keeping a model warm", error)
@@ -88,7 +88,7 @@ class Waker:
 
     def _learn(self, sample: Sample, native: Any, began: float, error: Exception | None) -> None:
         edge, now, pair = self._policies, time.monotonic(), sample.pair
-        reply = families.to_reply(native, live=False, gauge=None) if native is not None else None
+        reply = responses.to_reply(native, live=False, gauge=None) if native is not None else None
         failure: Failure | None = None
         if reply is not None:
             failure = judge(sample.call, sample.endpoint, reply, time.time()).failure

@@ -23,7 +23,7 @@ from ..pops.keeping import Keeping, Pair
 from ..pops.prober import RttSource
 from ..pops.warmth import Allowance, Warmth
 from ..values import ORIGIN, Call, Endpoint
-from . import families, pools, sockets
+from . import failing, families, pools, requests, sockets
 from .waking import Sample, Waker
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Keeper(ABC):
         way, call = self._way(), self._call
         if way is None or call is None or self._over:
             return None
-        return families.unpaid(self._family, way, endpoint.base(call.sdk), endpoint.probe)
+        return requests.unpaid(self._family, way, endpoint.base(call.sdk), endpoint.probe)
 
     def _sleepy(self) -> Iterator[tuple[Waker, Sample, Any, Any]]:
         """The models to ask for a token now, each with the transport that leads there and the request."""
@@ -163,7 +163,7 @@ class Keeper(ABC):
 
     def _failed(self, error: Exception) -> None:
         """An endpoint that cannot be reached, or does not answer, is found out by calls; anything else is a mishap."""
-        if families.failure_of(error) is None:
+        if failing.failure_of(error) is None:
             self._warmer.policies.telemetry.mishap("keeping warm", error)
 
     def _learn(self, endpoint: Endpoint, native: Any, transport: Any, request: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..cache.stores import Store
 from ..cache.streams import Stream
-from ..http import families, pools
+from ..http import failing, families, pools
 from ..http.doors import Door
 from ..values import Call, Endpoint, Entry, Reply
 from .protocol import AttemptFailed, Learn
@@ -74,7 +74,7 @@ class DoorRuntime:
 
 def meaning(error: Exception, door: Door, began: float) -> Exception:
     """The failed attempt that an exception of the HTTP library means; itself, when it is not about the attempt."""
-    failure = families.failure_of(error, early=time.monotonic() - began < pools.early_s(door.way))
+    failure = failing.failure_of(error, early=time.monotonic() - began < pools.early_s(door.way))
     return error if failure is None else AttemptFailed(failure, error)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..cache.flights import Flight
 from ..cache.stores import Store
 from ..cache.waiting import wait_async
-from ..http import families
+from ..http import responses
 from ..http.opening import AsyncOpening
 from ..http.unwrapping import unwrapped
 from ..values import Call, Endpoint, Entry, Reply
@@ -51,7 +51,7 @@ class TaskRuntime(DoorRuntime):
             if meant is error:
                 raise  # as it is, its cause included
             raise meant from None
-        return families.to_reply(native, live=live, gauge=gauge, sent=call.size)
+        return responses.to_reply(native, live=live, gauge=gauge, sent=call.size)
 
     async def first(
         self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float

@@ -17,7 +17,7 @@ from typing import Any
 from ..cache.flights import Flight
 from ..cache.streams import Stream
 from ..cache.waiting import wait
-from ..http import families
+from ..http import responses
 from ..http.homes import runs_here
 from ..http.opening import Opening
 from ..http.unwrapping import unwrapped
@@ -44,7 +44,7 @@ class ThreadRuntime(DoorRuntime):
             if meant is error:
                 raise  # as it is, its cause included
             raise meant from None
-        return families.to_reply(native, live=live, gauge=gauge, sent=call.size)
+        return responses.to_reply(native, live=live, gauge=gauge, sent=call.size)
 
     async def first(
         self, main: Coroutine[Any, Any, bool], spare: Callable[[], Coroutine[Any, Any, bool] | None], after_s: float

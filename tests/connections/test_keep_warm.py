@@ -14,7 +14,7 @@ from calling import OPENAI, Asking, Tls, edge_at
 from counting import Server
 
 from edgeclient import SettingsError
-from edgeclient.http import families, warming
+from edgeclient.http import requests, warming
 from edgeclient.pops import warmth
 from edgeclient.pops.warmth import Allowance, Warmth
 from edgeclient.settings import load
@@ -282,7 +282,7 @@ async def test_what_is_no_failure_of_an_endpoint_is_counted(
 
         return Transport(), None
 
-    monkeypatch.setattr(families, "unpaid", broken)
+    monkeypatch.setattr(requests, "unpaid", broken)
     with Server(tls.server) as near, Server(tls.server) as next_one:
         edge = edge_at(near, next_one, keep_warm=2)
         client = asking.client(edge)

@@ -11,7 +11,7 @@ import httpx
 import httpx2
 import pytest
 
-from edgeclient.http.families import failure_of
+from edgeclient.http.failing import failure_of
 from edgeclient.http.sockets import Unacknowledged
 from edgeclient.values import Failure
 
