@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from . import attempts
+from . import attempts, planning
 from .attempts import Budget, Trace
 from .dialects import texts
 from .dialects.usage import TOKENS
@@ -27,7 +27,7 @@ async def ask_first(
     trace: Trace, models: Knowledge, telemetry: Telemetry,
 ) -> Reply | None:  # fmt: skip
     """The small model's answer if it passes the checks; None if it does not, or if none came, for whatever reason."""
-    endpoints = attempts.plan(leg, candidates, selector, "never", rt.now())
+    endpoints = planning.plan(leg, candidates, selector, "never", rt.now())
     if not endpoints:
         return None
     if said.within_s is not None:

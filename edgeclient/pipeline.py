@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import attempts
+from . import attempts, planning
 from .attempts import Budget, Trace
 from .cache import upstream
 from .cache.flights import Flight
@@ -201,9 +201,9 @@ async def _first(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline
     serving = edge.candidates.of(leg.sdk, leg.model, leg.route, leg.residency)
     if ORIGIN in serving:
         serving = tuple([endpoint for endpoint in serving if endpoint is not ORIGIN])
-    candidates, _ = attempts.able(leg, serving, "never")
+    candidates, _ = planning.able(leg, serving, "never")
     _look_up(edge, rt)
-    await attempts.look(candidates, edge.selector, edge.first_look, rt)
+    await planning.look(candidates, edge.selector, edge.first_look, rt)
     budget = _budget(edge, 1, deadline)
     budget.goes_on = True
     trace.first_model = leg.model
@@ -218,11 +218,11 @@ async def _send(call: Call, edge: Policies, rt: Runtime, trace: Trace, deadline:
     if call.route is not Route.DIRECT:
         candidates = edge.candidates.of(call.sdk, call.model, call.route, call.residency)
         if edge.candidates.products:
-            candidates, unable = attempts.able(call, candidates, edge.candidates.origin)
+            candidates, unable = planning.able(call, candidates, edge.candidates.origin)
         _look_up(edge, rt)
-        await attempts.look(candidates, edge.selector, edge.first_look, rt)
+        await planning.look(candidates, edge.selector, edge.first_look, rt)
     origin = "last" if call.keeps_origin or not edge.endpoints else edge.candidates.origin
-    endpoints = attempts.plan(call, candidates, edge.selector, origin, rt.now())
+    endpoints = planning.plan(call, candidates, edge.selector, origin, rt.now())
     if not endpoints:
         limit, remedy = _limits(edge)
         raise RouteError(

@@ -28,6 +28,7 @@ LAYERS: list[list[set[str]]] = [
             "keeping",
             "parting",
             "pipeline",
+            "planning",
             "reading_along",
             "recalling",
             "reporting",

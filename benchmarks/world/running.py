@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edgeclient import attempts
+from edgeclient import attempts, planning
 from edgeclient.attempts import Budget, Trace
 from edgeclient.routing import presets
 from edgeclient.routing.systems import Bound
@@ -150,8 +150,8 @@ async def _serve(
         idempotent=True, dialect=_DIALECT, keeps_origin=False,
     )  # fmt: skip
     view.asked[id(call)] = asked
-    await attempts.look(endpoints, rule, view.first_look, rt)
-    planned = attempts.plan(call, endpoints, rule, "never", rt.now())
+    await planning.look(endpoints, rule, view.first_look, rt)
+    planned = planning.plan(call, endpoints, rule, "never", rt.now())
     budget = Budget(_ATTEMPTS, math.inf, _CONNECT_S, hedging=getattr(rule, "hedging", None))
     trace = Trace()
     try:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from edgeclient.attempts import Budget, Trace, able, plan, send
+from edgeclient.attempts import Budget, Trace, send
 from edgeclient.dialects import dialect_of
 from edgeclient.judging import judge, may_resend
 from edgeclient.noting import Attempt
+from edgeclient.planning import able, plan
 from edgeclient.pops.selector import Selector
 from edgeclient.routing import presets
 from edgeclient.routing.systems import Bound, System, capabilities_of

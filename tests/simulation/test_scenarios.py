@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from edgeclient import attempts
+from edgeclient import attempts, planning
 from edgeclient.attempts import Budget, Trace
 from edgeclient.pops.selector import Selector
 from edgeclient.runtime.virtual import VirtualRuntime, World
@@ -71,7 +71,7 @@ class Scenario:
         due = self.selector.due(rt.now())
         if due and rt.probe(due, lambda e, rtts, took: self.selector.probed(e, rtts, rt.now(), took)):
             self.selector.probing(due, rt.now())
-        planned = attempts.plan(call, self.endpoints, self.selector, "never", rt.now())
+        planned = planning.plan(call, self.endpoints, self.selector, "never", rt.now())
         trace = Trace()
         try:
             reply = await attempts.send(call, planned, self.selector, Budget(3, math.inf, 1.0), rt, trace)

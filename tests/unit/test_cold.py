@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeclient import attempts
+from edgeclient import planning
 from edgeclient.pops.cold import Cold
 from edgeclient.values import ORIGIN, Call, Endpoint, Failure, Outcome, Route
 
@@ -152,7 +152,7 @@ def test_the_clients_own_origin_is_asked_first_where_that_is_faster() -> None:
         served(running, A, 0.1, 5, again + 1.0)
 
     def planned(now: float, call: Call = CALL) -> list[str]:
-        return [e.name for e in attempts.plan(call, (A,), running.selector, "last", now)]
+        return [e.name for e in planning.plan(call, (A,), running.selector, "last", now)]
 
     assert planned(1500.0) == ["a", "origin"] and planned(2200.0) == ["origin", "a"]
     assert planned(2200.0, replace(CALL, model="another")) == ["a", "origin"], "it may not even serve that"
