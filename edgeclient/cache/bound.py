@@ -4,10 +4,14 @@ A candidate is served while the expected wrong answers of the last `_WINDOW` loo
 lookups and of its partition's. (After vCache, arXiv 2502.03771, which bounds each prompt; a budget over lookups serves
 several times as much.) What is expected is `risk.Risk`'s to say, which learns from answers compared. When what was
 thought safe turns out wrong several times running, its partition serves nothing until answers agree again.
+
+So of the first n lookups of a process, for any n, no more than n times the budget is expected to be wrong: nobody has to
+remember what was spent, and neither restarts nor many short processes gain anything.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
@@ -24,12 +28,13 @@ __all__ = ["COLD", "Account", "Bound", "Risk", "Verdict", "merged"]
 _WINDOW = 2000  # lookups over which the budget is kept
 _AGAIN = 25  # lookups after which limits are found anew
 _EARLY = 100  # lookups before which a limit is the budget itself: too few to see what is asked
-# Times the budget; what is expected to be wrong in the window may pass it no further. Chosen by hand: see `risk._UNSURE`.
-_BRAKE = 1.1
+_TURNS = 256  # partitions of which others are told that they were closed, or opened again
 _HIGHEST = 0.35  # no candidate of a higher risk is ever served
 _PARTITIONS = 4096
 _RUN = 4.0  # wrong answers, beyond twice what was expected, that close a partition
 _VERSION = 2
+
+Turn = tuple[float, bool]  # when a partition was closed, or opened again, last; and whether it was closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,7 @@ class Verdict:
 class Account:
     """The risks of the last lookups, what of them was served, and the highest risk that the budget allows."""
 
-    def __init__(self, budget: float, debt: float = 0.0) -> None:
-        """`debt`: wrong answers expected of what was served before, beyond the budget of that time."""
+    def __init__(self, budget: float) -> None:
         self._budget = budget
         self._seen: deque[tuple[float, float]] = deque(maxlen=_WINDOW)  # (risk, spent)
         self._served = 0.0
@@ -55,20 +59,13 @@ class Account:
         self._run = 0.0
         self.closed = False
         self.limit = budget
-        if debt > 0:
-            self.enter(1.0, debt)
-
-    @property
-    def debt(self) -> float:
-        """What was spent in the window beyond the budget of its lookups."""
-        return max(0.0, self._served - self._budget * len(self._seen))
 
     def allows(self, risk: float, expected: float) -> bool:
         """True when a candidate of this risk can be served now within the budget."""
         return (
             not self.closed
             and risk <= self.limit
-            and self._served + expected <= _BRAKE * self._budget * max(_EARLY, len(self._seen) + 1)
+            and self._served + expected <= self._budget * max(_EARLY, len(self._seen) + 1)
         )
 
     def enter(self, risk: float, spent: float) -> None:
@@ -92,9 +89,9 @@ class Account:
         self.closed = self._run > 0 if was else self._run >= _RUN
         return was is not self.closed
 
-    def close(self) -> None:
-        """Serves nothing until answers agree again."""
-        self.closed, self._run = True, _RUN
+    def turn(self, closed: bool) -> None:
+        """Close, until answers agree again, or open."""
+        self.closed, self._run = closed, _RUN if closed else 0.0
 
     def _highest(self) -> float:
         """The largest limit under which the lookups seen would have cost no more than the budget."""
@@ -119,6 +116,7 @@ class Bound:
         self._risk = Risk(prior)
         self._whole = Account(budget)
         self._parts: OrderedDict[str, Account] = OrderedDict()
+        self._turns: dict[str, Turn] = {}
 
     def odds(self, signs: Signs) -> float:
         """Log odds that a candidate is right: by these the best of several is found."""
@@ -156,44 +154,29 @@ class Bound:
         self._risk.learn(label)
         if risk > min(part.limit, self._whole.limit) or not part.compared(expected, same):
             return False
+        self._turns[partition] = now, part.closed
         self._risk.fit()
         return True
 
     def state(self) -> dict[str, Any]:
-        """What was learned and what is owed, as JSON has it: for a restart, and for other processes."""
-        debts = {name: round(part.debt, 4) for name, part in self._parts.items() if part.debt > 0}
-        return {
-            "version": _VERSION,
-            "labels": [written(label) for label in self._risk.labels],
-            "debts": debts,
-            "debt": round(self._whole.debt, 4),
-            "closed": [name for name, part in self._parts.items() if part.closed],
-        }
+        """What was learned, as JSON has it: for a restart, and for other processes."""
+        return _state(self._risk.labels, self._turns)
 
-    def take(self, state: Mapping[str, Any], *, own: bool = False) -> None:
-        """Learns what a state holds; `own`: it is this process's from before it ended, and its debts go on.
+    def take(self, state: Mapping[str, Any]) -> None:
+        """Learns what a state holds, and what it says was closed or opened since we heard of it.
 
         ValueError when it is no state; nothing was learned then. Entries know of older labels than a state holds: after
         a restart those are forgotten, and an entry is as risky as its score says.
         """
-        labels = _labels(state)
+        labels, turns = _labels(state), _turns(state)
         if not all(self._risk.fits(label.signs) for label in labels):
             raise ValueError("not a state of this bound: its labels have other signs")
-        if own:
-            self._go_on(state)
         self._number = max([self._number, *[label.number for label in labels if label.origin == self._origin]])
         self._risk.take(labels)
-
-    def _go_on(self, state: Mapping[str, Any]) -> None:
-        try:
-            whole, debts = float(state["debt"]), {str(name): float(debt) for name, debt in state["debts"].items()}
-            closed = [str(name) for name in state["closed"]]
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"not a state of the bound ({error!r})") from error
-        self._whole = Account(self._budget, whole)
-        self._parts = OrderedDict((name, Account(self._budget, debt)) for name, debt in debts.items())
-        for name in closed:
-            self._part(name).close()
+        for partition, turn in turns.items():
+            if partition not in self._turns or turn > self._turns[partition]:
+                self._turns[partition] = turn
+                self._part(partition).turn(turn[1])
 
     def _part(self, partition: str) -> Account:
         part = self._parts.get(partition)
@@ -206,10 +189,32 @@ class Bound:
 
 
 def merged(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """One state of several: the newest labels of all, each once, in whatever order they come; what is owed stays with
-    each process. ValueError when one is no state."""
-    labels = newest(label for state in states for label in _labels(state))
-    return {"version": _VERSION, "labels": [written(label) for label in labels], "debts": {}, "debt": 0.0, "closed": []}
+    """One state of several: the newest labels of all, each once, in whatever order they come, and of each partition the
+    last turn. ValueError when one is no state."""
+    states, turns = list(states), dict[str, Turn]()
+    for state in states:
+        for partition, turn in _turns(state).items():
+            turns[partition] = max(turn, turns.get(partition, turn))
+    return _state(newest(label for state in states for label in _labels(state)), turns)
+
+
+def _state(labels: Iterable[Label], turns: Mapping[str, Turn]) -> dict[str, Any]:
+    last = sorted(turns.items(), key=lambda one: one[1])[-_TURNS:]
+    return {
+        "version": _VERSION,
+        "labels": [written(label) for label in labels],
+        "turns": [[partition, round(at, 3), closed] for partition, (at, closed) in last],
+    }
+
+
+def _turns(state: Mapping[str, Any]) -> dict[str, Turn]:
+    try:
+        turns = {str(partition): (float(at), closed) for partition, at, closed in state.get("turns", ())}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"not a state of the bound ({error!r})") from error
+    if not all(math.isfinite(at) and isinstance(closed, bool) for at, closed in turns.values()):
+        raise ValueError("not a state of the bound: its turns have no times, or say neither open nor closed")
+    return turns
 
 
 def _labels(state: Mapping[str, Any]) -> list[Label]:

@@ -18,9 +18,9 @@ from .logistic import Labels, Prior, chance, fitted, inverse, odds, variance
 Signs = tuple[float, ...]  # of a candidate: the score, in log odds, and what else is weighed
 
 _AGAIN = 25  # labels after which the weights are found anew
-# Standard deviations; one in five is worse. Chosen by hand, like `bound._BRAKE`, on the nine streams that the figures of
-# docs/explanation/semantic-bound.md come from: nothing was held out. 1.3 costs right hits there, and keeps no bound better.
-_UNSURE = 0.8
+# Standard deviations; one in six is worse. 0.8 and 1.3 were tried on the nine streams that the figures of
+# docs/explanation/semantic-bound.md come from: they differ by a point of right hits, and by chance in the worst stream.
+_UNSURE = 1.0
 _LABELS = 2000  # the shared logistic forgets older ones
 _OF_ENTRY = 16  # labels kept of one entry
 _OF_CALLER = 4  # of which no more of one caller

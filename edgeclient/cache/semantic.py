@@ -211,7 +211,7 @@ class Semantic:
         """In a forked child: new locks, and a name of its own; what was learned stays."""
         self._lock = threading.Lock()
         state, self._bound = self._bound.state(), self._new_bound(chance)
-        self._bound.take(state, own=True)
+        self._bound.take(state)
         self.index.after_fork()
         self.vectors.after_fork()
 

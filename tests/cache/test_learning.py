@@ -85,23 +85,39 @@ def test_the_newest_labels_stay_when_there_are_too_many() -> None:
     assert min(label[0] for label in kept) > 499
 
 
-def test_what_was_learned_and_owed_survives_a_restart() -> None:
-    before, chance = Bound(0.01, SURE, origin="a"), Random(5)
-    for _ in range(300):
-        before.decide(None, "", "p", chance)
-    while before.decide((4.0,), "e", "p", chance).serve:  # until the brake
-        pass
+def test_what_was_learned_survives_a_restart() -> None:
+    before = Bound(0.01, SURE, origin="a")
     for number in range(75):
         before.learn((2.0,), f"e{number}", number % 3 == 0)
-    state = json.loads(json.dumps(before.state()))
     after = Bound(0.01, SURE, origin="a")
-    after.take(state, own=True)
+    after.take(json.loads(json.dumps(before.state())))
     assert after._risk.of((3.0,), "new") == pytest.approx(before._risk.of((3.0,), "new"), rel=0.05)
-    assert after.state()["debt"] == pytest.approx(before._whole.debt, abs=0.02)
-    assert not after._whole.allows(0.0, 2.0)
-    assert Bound(0.01, SURE)._whole.allows(0.0, 1.09)
     after.learn((1.0,), "e", True)  # a number of its own: no label takes another's place
     assert len(after.state()["labels"]) == 76
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([0.005, 0.01, 0.05]),
+    st.lists(st.tuples(st.integers(1, 400), st.floats(-2, 9), st.floats(0, 4)), min_size=1, max_size=12),
+    st.booleans(),
+)
+def test_however_often_it_is_restarted_no_more_is_expected_to_be_wrong_than_the_budget_of_its_lookups(
+    budget: float, lives: list[tuple[int, float, float]], at_once: bool
+) -> None:
+    """One after the other, each with what the last one knew, or all at the same time."""
+    chance, state, spent, lookups = Random(1), merged([]), 0.0, 0
+    for number, (asked, middle, width) in enumerate(lives):
+        bound = Bound(budget, SURE, origin=f"life {number}")
+        if not at_once:
+            bound.take(state)
+        for _ in range(asked):
+            signs = (chance.gauss(middle, width),)
+            verdict = bound.decide(signs, "e", "p", chance)
+            lookups += 1
+            spent += bound._risk.of(signs, "e")[1] if verdict.serve else 0.0
+        state = merged([state, bound.state()])
+        assert spent <= budget * lookups + 1e-9
 
 
 @pytest.mark.parametrize(
@@ -121,7 +137,7 @@ def test_what_is_no_state_is_refused_and_nothing_is_learned(state: dict[str, Any
     with pytest.raises(ValueError, match=r"state|label"):
         bound.take(state)
     with pytest.raises(ValueError, match=r"state|label"):
-        bound.take({"version": 2, "labels": [], **state, "debts": 3}, own=True)
+        bound.take({"version": 2, "labels": [], **state, "turns": [["p", "then", True]]})
     assert bound.state()["labels"] == []
 
 
@@ -171,11 +187,14 @@ def test_a_run_of_wrong_labels_closes_serving_at_once_and_says_so() -> None:
     assert (verdict.serve, verdict.closed) == (False, True)
     assert not bound.decide((9.0,), "e", "q", chance).closed  # others are asked for other things
     restarted = Bound(0.02, SURE)
-    restarted.take(json.loads(json.dumps(bound.state())), own=True)
+    restarted.take(json.loads(json.dumps(merged([bound.state()]))))
     assert restarted.decide((9.0,), "e", "p", chance).closed
+    assert not restarted.decide((9.0,), "e", "q", chance).closed
     said = [bound.learn((4.0,), f"r{number}", True, partition="p", now=10.0 + number) for number in range(300)]
     assert said.count(True) == 1  # opens again when answers agree again
     assert not bound.decide((9.0,), "e", "p", chance).closed
+    restarted.take(merged([restarted.state(), bound.state()]))
+    assert not restarted.decide((9.0,), "e", "p", chance).closed
 
 
 def test_wrong_labels_as_many_as_expected_close_nothing() -> None:
