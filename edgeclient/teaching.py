@@ -33,20 +33,20 @@ def notice(question: Question, entry: Entry, edge: Policies) -> None:
 def _keep_question(question: Question, vector: Any, entry: Entry, edge: Policies) -> None:
     """The answer to this question is stored: it may be found by others, here and where the store is shared."""
     assert edge.semantic is not None
-    if edge.catalogue is None:
+    if edge.inventory is None:
         edge.semantic.keep(question, vector, entry.key)
     else:
         edge.semantic.keep(question, vector, entry.key, entry)
-        edge.catalogue.add(question, vector, entry)
+        edge.inventory.add(question, vector, entry)
 
 
 def miss(lookup: Lookup, edge: Policies) -> None:
     """The store does not have the answer of a candidate, or does not say so in time."""
     assert edge.semantic is not None
-    if edge.catalogue is None:
+    if edge.inventory is None:
         edge.semantic.drop(lookup.key)
     else:
-        edge.catalogue.miss(lookup.question.partition, lookup.key)
+        edge.inventory.miss(lookup.question.partition, lookup.key)
 
 
 def teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
