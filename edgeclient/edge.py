@@ -224,8 +224,8 @@ class Edge:
         """Forget every stored answer, for all who share the store. Raises `StoreError` where that did not succeed."""
         if self.policies.semantic is not None:
             self.policies.semantic.forget()
-        if self.policies.catalogue is not None:
-            self.policies.catalogue.forget()
+        if self.policies.inventory is not None:
+            self.policies.inventory.forget()
         if self.policies.store is not None:
             self.policies.store.clear()
             self.policies.store.invalidate(EVERYTHING, time.time())  # what other processes have in memory
@@ -325,8 +325,8 @@ class Edge:
         if edge.semantic is not None and edge.later is not None:
             edge.semantic.after_fork(random.Random())
             edge.later.after_fork()
-            if edge.catalogue is not None:
-                edge.catalogue.after_fork()
+            if edge.inventory is not None:
+                edge.inventory.after_fork()
 
     def _by_version(self, status: EndpointStatus) -> EndpointStatus:
         host = urlsplit(status.url).hostname or ""

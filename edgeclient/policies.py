@@ -24,7 +24,7 @@ from .telemetry.events import Telemetry
 from .values import Controls, Endpoint
 
 if TYPE_CHECKING:
-    from .cache.catalogue import Catalogue
+    from .cache.inventory import Inventory
     from .cache.lessons import Lessons
     from .cache.semantic import Semantic
     from .settings import Settings
@@ -44,7 +44,7 @@ class Policies:
     streams: Streams = field(default_factory=Streams)  # under way, for others to read along
     semantic: Semantic | None = None  # None: only equal questions are the same
     lessons: Lessons | None = None  # of what the semantic cache has learned; None: it ends with this process
-    catalogue: Catalogue | None = None  # of the store's questions; None: this process knows its own
+    inventory: Inventory | None = None  # of the store's questions; None: this process knows its own
     later: Later | None = None  # where answers are compared, beside calls
     first_look: Flight = field(default_factory=lambda: Flight(""))  # lands when the first probe was answered
     retries: RetryBudget = field(default_factory=RetryBudget)

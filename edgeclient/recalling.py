@@ -87,8 +87,8 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
         return None, None
     lookup = None
     try:
-        if edge.catalogue is not None:
-            edge.catalogue.look(question.partition, rt.wall())
+        if edge.inventory is not None:
+            edge.inventory.look(question.partition, rt.wall())
         vector = await rt.vector(semantic.vectors, question.text)
         if vector is None:
             return None, None

@@ -13,9 +13,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from .cache.catalogue import Catalogue
 from .cache.embedders import Embedder, Vectors, embedder, onnx_embedder
 from .cache.evidence import Report
+from .cache.inventory import Inventory
 from .cache.later import Later
 from .cache.lessons import Lessons
 from .cache.semantic import Explained, Semantic
@@ -47,8 +47,8 @@ def begin(edge: Policies, chance: Random) -> None:
         _lasting[edge.lessons] = edge.telemetry.mishap
         if said.keep_prompts:
             later = Later("semantic-questions", edge.telemetry.mishap, rests=True)
-            edge.catalogue = Catalogue(edge.semantic.index, shared, later, edge.semantic.vectors.embedder.dimensions)
-            _lasting[edge.catalogue] = edge.telemetry.mishap
+            edge.inventory = Inventory(edge.semantic.index, shared, later, edge.semantic.vectors.embedder.dimensions)
+            _lasting[edge.inventory] = edge.telemetry.mishap
 
 
 def end(edge: Policies, now: float) -> None:
@@ -56,22 +56,22 @@ def end(edge: Policies, now: float) -> None:
     if edge.semantic is None or edge.later is None:
         return
     edge.later.settle(_PATIENCE_S)
-    for lasting in (edge.lessons, edge.catalogue):
+    for lasting in (edge.lessons, edge.inventory):
         if lasting is not None:
             _write_down(lasting, edge.telemetry.mishap, now)
     edge.semantic.forget()
-    if edge.catalogue is not None:
-        edge.catalogue.forget()
+    if edge.inventory is not None:
+        edge.inventory.forget()
 
 
-def _write_down(lasting: Lessons | Catalogue, mishap: Mishap, now: float) -> None:
+def _write_down(lasting: Lessons | Inventory, mishap: Mishap, now: float) -> None:
     try:
         lasting.close(now)
     except Exception as error:
         mishap("semantic lessons" if isinstance(lasting, Lessons) else "semantic questions", error)
 
 
-_lasting: weakref.WeakKeyDictionary[Lessons | Catalogue, Mishap] = weakref.WeakKeyDictionary()
+_lasting: weakref.WeakKeyDictionary[Lessons | Inventory, Mishap] = weakref.WeakKeyDictionary()
 
 
 @atexit.register
@@ -135,6 +135,6 @@ class SemanticCache:
         key = lookup.key if lookup is not None else ""
         if key:
             store.delete(key)
-            if self._edge.catalogue is not None and lookup is not None:
-                self._edge.catalogue.miss(lookup.question.partition, key)
+            if self._edge.inventory is not None and lookup is not None:
+                self._edge.inventory.miss(lookup.question.partition, key)
         return bool(key)

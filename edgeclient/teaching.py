@@ -33,20 +33,20 @@ def notice(question: Question, entry: Entry, edge: Policies) -> None:
 def _keep_question(question: Question, vector: Any, entry: Entry, edge: Policies) -> None:
     """The answer to this question is stored: it may be found by others, here and where the store is shared."""
     assert edge.semantic is not None
-    if edge.catalogue is None:
+    if edge.inventory is None:
         edge.semantic.keep(question, vector, entry.key)
     else:
         edge.semantic.keep(question, vector, entry.key, entry)
-        edge.catalogue.add(question, vector, entry)
+        edge.inventory.add(question, vector, entry)
 
 
 def miss(lookup: Lookup, edge: Policies) -> None:
     """The store does not have the answer of a candidate, or does not say so in time."""
     assert edge.semantic is not None
-    if edge.catalogue is None:
+    if edge.inventory is None:
         edge.semantic.drop(lookup.key)
     else:
-        edge.catalogue.miss(lookup.question.partition, lookup.key)
+        edge.inventory.miss(lookup.question.partition, lookup.key)
 
 
 def teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
@@ -59,18 +59,18 @@ def teach(lookup: Lookup, call: Call, entry: Entry, edge: Policies) -> None:
         return
     _keep_question(lookup.question, lookup.vector, entry, edge)
     lessons, now = edge.lessons, entry.stored_at
-    if edge.later is None or not (lookup.key or (lessons is not None and lessons.is_due(now))):
+    if edge.later is None:
         return
+    if lessons is not None and lessons.is_due(now):
+        edge.later.put(lambda: lessons.visit(now) if lessons.is_due(now) else None)
 
     def compare() -> None:
-        if lessons is not None and lessons.is_due(now):
-            lessons.visit(now)
-        other = store.load(lookup.key, now) if lookup.key else None
+        other = store.load(lookup.key, now)
         if other is not None:
             texts = TEXTS[dialect.name]
             semantic.learn(lookup, texts(json.loads(entry.body)), texts(json.loads(other.body)), now)
-        elif lookup.key:
+        else:
             miss(lookup, edge)
 
-    if not edge.later.put(compare):
+    if lookup.key and not edge.later.put(compare):
         edge.telemetry.count("comparisons left out")

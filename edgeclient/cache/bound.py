@@ -61,11 +61,13 @@ class Account:
         self.limit = budget
 
     def allows(self, risk: float, expected: float) -> bool:
-        """True when a candidate of this risk can be served now within the budget."""
+        """True when a candidate of this risk can be served now within the budget.
+
+        Nothing is granted ahead of the lookups that earn it: so what all accounts of all processes ever spend, however often
+        they begin anew, stays within the budget of the lookups there were.
+        """
         return (
-            not self.closed
-            and risk <= self.limit
-            and self._served + expected <= self._budget * max(_EARLY, len(self._seen) + 1)
+            not self.closed and risk <= self.limit and self._served + expected <= self._budget * (len(self._seen) + 1)
         )
 
     def enter(self, risk: float, spent: float) -> None:

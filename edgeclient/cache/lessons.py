@@ -11,43 +11,47 @@ import json
 
 from ..values import Entry
 from .semantic import Semantic
-from .stores import Store
+from .stores import Shared
 
 _EACH, _EACH_S = 25, 60.0  # labels, or seconds, between two visits
 _KEPT_S = 90 * 86_400.0
 _OURS = "edgeclient lessons"
-_ABSENT = 2  # a store that is slow says that there is nothing, too: believed the second time
 
 
 class Lessons:
     """One process's visits to a store. Blocking: beside calls only."""
 
-    def __init__(self, semantic: Semantic, store: Store) -> None:
+    def __init__(self, semantic: Semantic, store: Shared) -> None:
         self._semantic, self._store = semantic, store
         named = f"semantic state 2/{semantic.fingerprint}".encode()
         self._key = hashlib.blake2b(named, digest_size=16).hexdigest()
-        self._next_at, self._labels, self._absent = float("-inf"), 0, 0
+        self._next_at = float("-inf")
+        self._labels = self._written = 0  # so many there were at the last visit, and at the last that succeeded
 
     def is_due(self, now: float) -> bool:
         """Before each comparison, and after: takes no lock."""
         return now >= self._next_at or self._semantic.labels - self._labels >= _EACH
 
     def visit(self, now: float) -> None:
-        """Take over, add, write back. Raises what a damaged state raises: the caller counts it, and it is replaced."""
-        self._next_at, self._labels = now + _EACH_S, self._semantic.labels
-        entry = self._store.load(self._key, now)
-        self._absent = 0 if entry is not None else self._absent + 1
+        """Take over, add, write back. Nothing is written where the store cannot tell what it has: then this raises.
+
+        Raises, too, what a damaged state raises: the caller counts it, and it is replaced.
+        """
+        labels = self._semantic.labels
+        self._next_at, self._labels = now + _EACH_S, labels
+        entry = self._store.surely(self._key, now)
         try:
             state = self._semantic.exchange(json.loads(entry.body) if entry is not None else None)
         except ValueError:
             self._save(self._semantic.exchange(None), now)
             raise
-        if state["labels"] and (entry is not None or self._absent >= _ABSENT):
+        if state["labels"]:
             self._save(state, now)
+        self._written = labels
 
     def close(self, now: float) -> None:
-        """The last visits: what was learned since the one before is written, though the store knew nothing until now."""
-        while self._semantic.labels and (self._labels != self._semantic.labels or 0 < self._absent < _ABSENT):
+        """The last visit, if something was learned since the one before."""
+        if self._semantic.labels != self._written:
             self.visit(now)
 
     def _save(self, state: object, now: float) -> None:

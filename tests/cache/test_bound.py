@@ -200,3 +200,33 @@ def test_any_labels_leave_risks_between_nought_and_one_and_spending_within_the_b
             assert verdict.risk <= verdict.limit
             spent += 1
         bound.learn((score,), entry, same)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([0.001, 0.005, 0.2]),
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(1, 400), st.sampled_from([None, -1.0, 3.0, 5.0, 9.0]), st.booleans()),
+        max_size=25,
+    ),
+)
+def test_no_restarts_and_no_number_of_processes_spend_more_than_all_lookups_earn(
+    budget: float, runs: list[tuple[int, int, float | None, bool]]
+) -> None:
+    """Three processes that know nothing of one another, and end and begin at any time, even killed: no more than one run."""
+    bounds, chance, lookups, spent = [Bound(budget, SURE) for _ in range(3)], Random(0), 0, 0.0
+    for which, times, score, begins_anew in runs:
+        if begins_anew:
+            bounds[which] = Bound(budget, SURE)
+        for _ in range(times):
+            lookups += 1
+            signs = None if score is None else (score,)
+            if bounds[which].decide(signs, f"e{lookups}", f"p{lookups % 2}", chance).serve:
+                assert signs is not None
+                spent += bounds[which]._risk.of(signs, f"e{lookups}")[1]
+            assert spent <= budget * lookups * (1 + 1e-9)
+
+
+def test_who_begins_anew_at_each_lookup_gets_nothing_ahead_of_it() -> None:
+    account = Account(0.01)
+    assert account.allows(0.01, 0.01) and not account.allows(0.01, 0.0101)

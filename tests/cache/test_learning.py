@@ -96,30 +96,6 @@ def test_what_was_learned_survives_a_restart() -> None:
     assert len(after.state()["labels"]) == 76
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.sampled_from([0.005, 0.01, 0.05]),
-    st.lists(st.tuples(st.integers(1, 400), st.floats(-2, 9), st.floats(0, 4)), min_size=1, max_size=12),
-    st.booleans(),
-)
-def test_however_often_it_is_restarted_no_more_is_expected_to_be_wrong_than_the_budget_of_its_lookups(
-    budget: float, lives: list[tuple[int, float, float]], at_once: bool
-) -> None:
-    """One after the other, each with what the last one knew, or all at the same time."""
-    chance, state, spent, lookups = Random(1), merged([]), 0.0, 0
-    for number, (asked, middle, width) in enumerate(lives):
-        bound = Bound(budget, SURE, origin=f"life {number}")
-        if not at_once:
-            bound.take(state)
-        for _ in range(asked):
-            signs = (chance.gauss(middle, width),)
-            verdict = bound.decide(signs, "e", "p", chance)
-            lookups += 1
-            spent += bound._risk.of(signs, "e")[1] if verdict.serve else 0.0
-        state = merged([state, bound.state()])
-        assert spent <= budget * lookups + 1e-9
-
-
 @pytest.mark.parametrize(
     "state",
     [

@@ -17,11 +17,11 @@ from servers import until
 from stores import Clock, Mishaps, sqlite_store
 
 from edgeclient import Cache, Edge, notes
-from edgeclient.cache import catalogue
-from edgeclient.cache.catalogue import Catalogue
+from edgeclient.cache import inventory
 from edgeclient.cache.embedders import embedder
 from edgeclient.cache.index import Index
 from edgeclient.cache.index.pages import Page, Row, read, spelled
+from edgeclient.cache.inventory import Inventory
 from edgeclient.cache.later import Later
 from edgeclient.cache.marks import EVERYTHING, Subject
 from edgeclient.cache.reading import LONGEST
@@ -34,7 +34,11 @@ NONE = embedder("none")
 
 # -- two processes, on every kind of store
 
-ASKED, ALIKE, OTHER = "How do I reset my password?", "How do I reset my pasword?", "Where is the nearest branch?"
+ASKED, ALIKE, OTHER = (
+    "How do I reset my password?",
+    "What do I do to reset my password?",
+    "Where is the nearest branch?",
+)
 SAID: dict[str, Any] = {"semantic": "serve", "max_wrong_rate": 0.2, "audit_rate": 0.0, "embedder": "none"}
 # Asks one thing, and ends without a word.
 PROGRAM = """
@@ -146,7 +150,7 @@ def test_no_prompt_is_written_where_none_may_be(origin: Origin, tmp_path: Path) 
     cache = Cache("semantic", store=f"sqlite:{tmp_path / 'answers.db'}", budget_s=10.0, keep_prompts=False, **SAID)
     with Edge(cache=cache) as edge, edge.OpenAI(api_key="any", base_url=origin.url, max_retries=0) as client:
         ask(client, ASKED.upper())
-        assert edge.policies.catalogue is None
+        assert edge.policies.inventory is None
     written = b"".join(file.read_bytes() for file in tmp_path.glob("answers.db*"))
     assert written.count(ASKED.upper().encode()) == 1  # in the answer, which repeats it
 
@@ -155,7 +159,7 @@ def test_no_prompt_is_written_where_none_may_be(origin: Origin, tmp_path: Path) 
 
 
 class Life:
-    """One process's index and catalogue. Its jobs run when it is told to."""
+    """One process's index and inventory. Its jobs run when it is told to."""
 
     def __init__(self, path: Path, fingerprint: str = "") -> None:
         self.clock = Clock()
@@ -164,7 +168,7 @@ class Life:
         self.index.fingerprint = fingerprint or self.index.fingerprint
         self.mishaps = Mishaps()
         self.later = Later("test", self.mishaps)
-        self.catalogue = Catalogue(self.index, self.store, self.later, NONE.dimensions)
+        self.inventory = Inventory(self.index, self.store, self.later, NONE.dimensions)
 
     def ask(self, text: str, now: float = NOW, **said: Any) -> str:
         """A question that the model has answered."""
@@ -174,13 +178,13 @@ class Life:
         )
         self.store.save(entry, now)
         self.index.add(key, "p", vector, text)
-        self.catalogue.add(Question("p", text, "serve"), vector, entry)
+        self.inventory.add(Question("p", text, "serve"), vector, entry)
         return key
 
     def look(self, now: float) -> None:
         """Somebody asks; all that follows of it has happened."""
         self.clock.now += 10.0
-        self.catalogue.look("p", now)
+        self.inventory.look("p", now)
         assert self.later.settle(30.0) and self.store.flush(30.0)
 
     def found(self) -> set[str]:
@@ -222,7 +226,7 @@ def test_what_another_one_overwrites_is_added_again(life: Callable[..., Life]) -
     mine = one.ask("is it mine?")
     assert one.later.settle(30.0) and one.store.flush(30.0)
     head = spelled(Page((_row("somebody's", NOW),)), NONE.fingerprint)
-    kept = one.store.load(catalogue._name("p"), NOW)
+    kept = one.store.load(inventory._name("p"), NOW)
     assert kept is not None
     other.store.save(Entry(key=kept.key, body=head, has_usage=False, size=9, stored_at=NOW, expires_at=NOW + 99), NOW)
     assert other.store.flush(30.0)
@@ -238,7 +242,7 @@ def test_a_question_goes_with_its_answer_and_not_because_a_store_was_slow(life: 
     other.look(NOW + 3)
     one.store.delete(gone)
     for key in (gone, stays):
-        other.catalogue.miss("p", key)
+        other.inventory.miss("p", key)
     assert one.store.flush(30.0)
     other.look(NOW + 8)
     assert other.found() == {stays}
@@ -307,7 +311,7 @@ def test_the_end_writes_what_waits(life: Callable[..., Life]) -> None:
     one.ask("at once")
     assert one.later.settle(30.0)
     late = one.ask("just before the end", NOW + 0.5)
-    one.catalogue.close(NOW + 1)
+    one.inventory.close(NOW + 1)
     assert one.store.flush(30.0)
     other = life()
     other.look(NOW + 2)

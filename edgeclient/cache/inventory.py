@@ -49,7 +49,7 @@ class _Known:
     model: str = ""
 
 
-class Catalogue:
+class Inventory:
     """One process's part in the questions of a store. Thread-safe; all but `look`, `add` and `miss` block."""
 
     def __init__(self, index: Index, store: Shared, later: Later, dimensions: int) -> None:
