@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +41,7 @@ def small_wordllama() -> WordLlama:
     return WordLlama(np.random.default_rng(0).normal(size=(64, 256)).astype(np.float32), Letters())
 
 
+@cache
 def installed_wordllama() -> WordLlama:
     pytest.importorskip("wordllama")
     return WordLlama.installed()
@@ -56,6 +58,17 @@ def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedder]:
             yield remote_embedder(client, "tiny", dimensions=512)
     else:
         yield {"none": Hashed, "small": small_wordllama, "wordllama": installed_wordllama}[request.param]()
+
+
+@given(st.text(st.sampled_from("ab the é漢🙂'.,<s>\n\t\u2581 \u00a0\x00")) | st.text())
+def test_the_pieces_of_a_text_are_those_of_its_words(text: str) -> None:
+    one = installed_wordllama()
+    row = np.zeros(256, np.float32)
+    ids = one._ids(text)
+    if ids:
+        row += one._pieces[ids].mean(0)
+        row /= float(np.linalg.norm(row)) or 1.0
+    assert one.embed([text])[0].tobytes() == row.tobytes()
 
 
 def test_rows_have_the_dimensions_and_length_one_or_nought(one: Embedder) -> None:
