@@ -63,6 +63,7 @@ POLICIES = (
             "guards",
             "features",
             "verifier",
+            "trees",
             "matcher",
             "bound",
             "risk",

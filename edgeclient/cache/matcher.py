@@ -44,7 +44,8 @@ def judged(
     trees: Forest,
 ) -> list[Judged]:
     """Every candidate (prompt, reading, cosine) in its place. A prompt without a reading can only be equal."""
-    found = []
+    found: list[Judged] = []
+    hopeful, rows = list[tuple[int, tuple[str, ...]]](), list[list[float]]()
     equal = reading.equal if reading else normal(text)
     ready = asked(reading, meanings) if reading and stored else None
     for place, (prompt, other, cosine) in enumerate(stored):
@@ -54,15 +55,14 @@ def judged(
             found.append(Judged(place, False, None, ("length",)))
         else:
             spoke = conflicts(other, reading)
+            found.append(Judged(place, False, None, spoke))
             # Hopeless ones are scored too: without the labels of low scores the bound learns a flatter line, and serves less.
-            vetoed = not VETOES.isdisjoint(spoke)
-            seen = None if vetoed else _weighed(features(other, ready, cosine, meanings, spoke), trees)
-            found.append(Judged(place, False, seen, spoke))
+            if VETOES.isdisjoint(spoke):
+                hopeful.append((place, spoke))
+                rows.append(features(other, ready, cosine, meanings, spoke))
+    for (place, spoke), row, score in zip(hopeful, rows, trees.scores(rows), strict=True):
+        found[place] = Judged(place, False, signs(score, row), spoke)
     return found
-
-
-def _weighed(found: Sequence[float], trees: Forest) -> Signs:
-    return signs(trees.score(found), found)
 
 
 def nearness(asked: str, prompts: Sequence[str], judge: Judge) -> list[float]:

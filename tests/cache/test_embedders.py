@@ -7,7 +7,7 @@ import math
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,7 +57,12 @@ def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedder]:
         with EmbeddingsServer() as server, Edge() as edge, edge.OpenAI(api_key="k", base_url=server.url) as client:
             yield remote_embedder(client, "tiny", dimensions=512)
     else:
-        yield {"none": Hashed, "small": small_wordllama, "wordllama": installed_wordllama}[request.param]()
+        made: dict[str, Callable[[], Embedder]] = {
+            "none": Hashed,
+            "small": small_wordllama,
+            "wordllama": installed_wordllama,
+        }
+        yield made[request.param]()
 
 
 @given(st.text(st.sampled_from("ab the é漢🙂'.,<s>\n\t\u2581 \u00a0\x00")) | st.text())
@@ -84,7 +89,7 @@ def test_it_says_what_calls_have_to_know(one: Embedder) -> None:
     assert one.name in one.fingerprint
     assert one.judge.judge is one.judge
     assert one.judge.quick > 1000
-    assert forest(one.judge.name).leaves
+    assert forest(one.judge.name).prior.weights
     assert 0 <= one.leading <= one.dimensions
     assert 0 < one.budget_s <= 0.025
 
