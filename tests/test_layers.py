@@ -64,6 +64,7 @@ POLICIES = (
             "guards",
             "features",
             "verifier",
+            "trees",
             "matcher",
             "bound",
             "risk",

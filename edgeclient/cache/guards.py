@@ -100,14 +100,19 @@ def _undone(a: Reading, b: Reading) -> bool:
     only_a, only_b = _only(a, b), _only(b, a)
     if max(len(only_a), len(only_b)) > _FEW:
         return False
-    return any(_undoes(one, other) or _undoes(other, one) for one in only_a for other in only_b)
+    return _undo(only_a, only_b) or _undo(only_b, only_a)
 
 
-def _undoes(one: str, other: str) -> bool:
+def _undo(ones: list[str], others: list[str]) -> bool:
     """True for "unfreeze" and "freeze", also with a slip of the hand in either."""
-    if one[0] not in "undi" or not 1 <= len(one) - len(other) <= 4:
-        return False
-    return any(_slipped(one, prefix + other) for prefix in _UNDOING) and not alike(one, other)
+    return any(
+        1 <= len(one) - len(other) <= 4
+        and any(_slipped(one, prefix + other) for prefix in _UNDOING)
+        and not alike(one, other)
+        for one in ones
+        if one[0] in "undi"
+        for other in others
+    )
 
 
 def _slipped(one: str, other: str) -> bool:

@@ -7,9 +7,8 @@ for a prompt; the candidates come with their cosines.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from operator import itemgetter, mul
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .features import Meanings, asked, features, signs
 from .guards import VETOES, conflicts
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from .embedders.contract import Judge
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """One candidate, judged. `signs` and `score` are None when a guard forbids it."""
 
     place: int
@@ -44,7 +42,8 @@ def judged(
     trees: Forest,
 ) -> list[Judged]:
     """Every candidate (prompt, reading, cosine) in its place. A prompt without a reading can only be equal."""
-    found = []
+    found: list[Judged] = []
+    rows: dict[int, list[float]] = {}
     equal = reading.equal if reading else normal(text)
     ready = asked(reading, meanings) if reading and stored else None
     for place, (prompt, other, cosine) in enumerate(stored):
@@ -54,15 +53,13 @@ def judged(
             found.append(Judged(place, False, None, ("length",)))
         else:
             spoke = conflicts(other, reading)
+            found.append(Judged(place, False, None, spoke))
             # Hopeless ones are scored too: without the labels of low scores the bound learns a flatter line, and serves less.
-            vetoed = not VETOES.isdisjoint(spoke)
-            seen = None if vetoed else _weighed(features(other, ready, cosine, meanings, spoke), trees)
-            found.append(Judged(place, False, seen, spoke))
+            if VETOES.isdisjoint(spoke):
+                rows[place] = features(other, ready, cosine, meanings, spoke)
+    for (place, row), score in zip(rows.items(), trees.scores([*rows.values()]), strict=True):
+        found[place] = Judged(place, False, signs(score, row), found[place].spoke)
     return found
-
-
-def _weighed(found: Sequence[float], trees: Forest) -> Signs:
-    return signs(trees.score(found), found)
 
 
 def nearness(asked: str, prompts: Sequence[str], judge: Judge) -> list[float]:

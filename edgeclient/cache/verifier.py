@@ -13,16 +13,37 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from .features import NAMES, WEIGHED
 from .logistic import Prior
 
 _FIELD = 16  # bits for a tree: its leaves at the most
 
+Tests = Sequence[tuple[int, tuple[float, ...], tuple[int, ...]]]  # feature, thresholds, leaves left above so many
+
+
+class Trees(Protocol):
+    """Adds up trees: `Bits`, or `trees.Arrays` where numpy is."""
+
+    def scores(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        """Of each row of features, the log odds that the two prompts ask the same, as the training data had it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forest:
+    """The verifier of one kind of embedder."""
+
+    trees: Trees
+    prior: Prior
+
+    def scores(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        """Of each row of features, its score."""
+        return self.trees.scores(rows) if rows else []
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
     """Trees as bits, a field for each tree and in it a bit for each leaf, so that nothing has to be walked.
 
     A value above a node's threshold rules out the leaves to the left of the node. What all features rule out together
@@ -30,13 +51,14 @@ class Forest:
     """
 
     base: float
-    tests: tuple[tuple[int, tuple[float, ...], tuple[int, ...]], ...]  # feature, thresholds, leaves left above so many
-    leaves: tuple[dict[int, float], ...]  # of each tree: a leaf's bit -> what it adds to the score
+    tests: Tests
+    leaves: Sequence[dict[int, float]]  # of each tree: a leaf's bit -> what it adds to the score
     ones: int  # 1 in each field
-    prior: Prior
 
-    def score(self, features: Sequence[float]) -> float:
-        """Log odds that the two prompts ask the same, as the training data had it."""
+    def scores(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        return [self._score(row) for row in rows]
+
+    def _score(self, features: Sequence[float]) -> float:
         size = _FIELD // 8 * len(self.leaves)
         left = (1 << 8 * size) - 1
         for feature, thresholds, above in self.tests:
@@ -66,14 +88,20 @@ def parsed(data: Mapping[str, Any], kind: str) -> Forest:
         leaves.append(found)
         for feature, threshold, bits in inner:
             nodes.setdefault(feature, []).append((threshold, bits << _FIELD * place))
+    tests = [(feature, *_ruled_out(sorted(tested))) for feature, tested in sorted(nodes.items())]
     prior = said["prior"]
     return Forest(
-        base=said["base"],
-        tests=tuple((feature, *_ruled_out(sorted(tested))) for feature, tested in sorted(nodes.items())),
-        leaves=tuple(leaves),
-        ones=sum(1 << _FIELD * place for place in range(len(leaves))),
-        prior=Prior(tuple(prior["weights"]), tuple(map(tuple, prior["precision"]))),
+        _trees(said["base"], tests, leaves), Prior(tuple(prior["weights"]), tuple(map(tuple, prior["precision"])))
     )
+
+
+def _trees(base: float, tests: Tests, leaves: Sequence[dict[int, float]]) -> Trees:
+    """What adds the trees up: with numpy where it is installed."""
+    try:
+        from .trees import Arrays
+    except ImportError:
+        return Bits(base, tests, leaves, sum(1 << _FIELD * place for place in range(len(leaves))))
+    return Arrays(base, tests, leaves)
 
 
 def _as_bits(

@@ -7,7 +7,8 @@ import math
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from embeddings_server import EmbeddingsServer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeclient import Edge
@@ -40,6 +41,7 @@ def small_wordllama() -> WordLlama:
     return WordLlama(np.random.default_rng(0).normal(size=(64, 256)).astype(np.float32), Letters())
 
 
+@cache
 def installed_wordllama() -> WordLlama:
     pytest.importorskip("wordllama")
     return WordLlama.installed()
@@ -55,7 +57,24 @@ def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedder]:
         with EmbeddingsServer() as server, Edge() as edge, edge.OpenAI(api_key="k", base_url=server.url) as client:
             yield remote_embedder(client, "tiny", dimensions=512)
     else:
-        yield {"none": Hashed, "small": small_wordllama, "wordllama": installed_wordllama}[request.param]()
+        made: dict[str, Callable[[], Embedder]] = {
+            "none": Hashed,
+            "small": small_wordllama,
+            "wordllama": installed_wordllama,
+        }
+        yield made[request.param]()
+
+
+@settings(deadline=None)  # the first one reads the weights
+@given(st.text(st.sampled_from("ab the é漢🙂'.,<s>\n\t\u2581 \u00a0\x00")) | st.text())
+def test_the_pieces_of_a_text_are_those_of_its_words(text: str) -> None:
+    one = installed_wordllama()
+    row = np.zeros(256, np.float32)
+    ids = one._ids(text)
+    if ids:
+        row += one._pieces[ids].mean(0)
+        row /= float(np.linalg.norm(row)) or 1.0
+    assert one.embed([text])[0].tobytes() == row.tobytes()
 
 
 def test_rows_have_the_dimensions_and_length_one_or_nought(one: Embedder) -> None:
@@ -71,7 +90,7 @@ def test_it_says_what_calls_have_to_know(one: Embedder) -> None:
     assert one.name in one.fingerprint
     assert one.judge.judge is one.judge
     assert one.judge.quick > 1000
-    assert forest(one.judge.name).leaves
+    assert forest(one.judge.name).prior.weights
     assert 0 <= one.leading <= one.dimensions
     assert 0 < one.budget_s <= 0.025
 

@@ -57,7 +57,7 @@ def test_the_written_trees_score_as_the_trained_ones(folder: Path) -> None:
     written = json.loads(json.dumps(train.exported(trees, train.prior_of(found[1:], sources))))
     forest = parsed({"features": list(NAMES), "weighed": list(WEIGHED), "forests": {"none": written}}, "none")
     for file in found:
-        mine = [forest.score([float(value) for value in row]) for row in file.x]
+        mine = forest.scores([[float(value) for value in row] for row in file.x])
         assert np.allclose(mine, trees.decision_function(file.x), atol=1e-3)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import sys
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeclient.cache.features import NAMES, WEIGHED
-from edgeclient.cache.verifier import forest, parsed
+from edgeclient.cache.trees import Arrays
+from edgeclient.cache.verifier import Bits, Forest, forest, parsed
 
 COSINE, GRAMS = NAMES.index("cosine"), NAMES.index("grams")
 SMALL: dict[str, Any] = {
@@ -32,7 +34,7 @@ SMALL: dict[str, Any] = {
 def scored(cosine: float, grams: float) -> float:
     values = [0.0] * len(NAMES)
     values[COSINE], values[GRAMS] = cosine, grams
-    return parsed(SMALL, "none").score(values)
+    return parsed(SMALL, "none").scores([values])[0]
 
 
 @pytest.mark.parametrize(
@@ -80,12 +82,25 @@ def walked(kind: str, values: list[float]) -> float:
 THRESHOLDS = sorted({value for tree in DATA["forests"]["none"]["value"] for value in tree})
 
 
+VALUES = st.lists(st.floats(-10, 10) | st.sampled_from(THRESHOLDS), min_size=len(NAMES), max_size=len(NAMES))
+WITHOUT_NUMPY: dict[str, Forest] = {}
+
+
+def forest_without_numpy(kind: str) -> Forest:
+    if kind not in WITHOUT_NUMPY:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, "edgeclient.cache.trees", None)
+            WITHOUT_NUMPY[kind] = parsed(DATA, kind)
+    return WITHOUT_NUMPY[kind]
+
+
 @pytest.mark.parametrize("kind", ["none", "wordllama"])
-@given(
-    st.lists(st.floats(-10, 10) | st.sampled_from(THRESHOLDS), min_size=len(NAMES), max_size=len(NAMES)),
-)
-def test_a_score_is_what_a_walk_through_the_trees_adds_up_to(kind: str, values: list[float]) -> None:
-    assert forest(kind).score(values) == pytest.approx(walked(kind, values), abs=1e-9)
+@given(st.lists(VALUES, max_size=5))
+def test_a_score_is_what_a_walk_through_the_trees_adds_up_to(kind: str, rows: list[list[float]]) -> None:
+    bits = forest_without_numpy(kind)
+    assert (type(bits.trees), type(forest(kind).trees)) == (Bits, Arrays)
+    for trees in (bits, forest(kind)):
+        assert trees.scores(rows) == pytest.approx([walked(kind, values) for values in rows], abs=1e-9)
 
 
 def test_a_tree_with_more_leaves_than_there_are_bits_is_refused() -> None:

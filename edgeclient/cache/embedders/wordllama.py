@@ -23,7 +23,8 @@ _DIMENSIONS = 256
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 _LONGEST = 20_000  # characters of a prompt that are embedded
-_REMEMBERED = 8192  # words whose vectors are kept: 8 MiB
+_REMEMBERED = 8192  # words whose vectors are kept, and whose pieces: 10 MiB
+_SHORT = 24  # characters of a word whose pieces are kept
 _FEW = 4  # products that are made one by one sooner than as a table
 _MARKS = 2  # the first ids are marks of the vocabulary, not pieces of words
 
@@ -46,6 +47,7 @@ class WordLlama:
         self._pieces = pieces
         self._tokenizer = tokenizer
         self._words: dict[str, tuple[Any, float]] = {}
+        self._parts: dict[str, list[int]] = {}  # word as it is written -> its pieces
         digest = hashlib.blake2b(pieces[::97].tobytes(), digest_size=6).hexdigest()
         self.fingerprint = f"wordllama-1-{_DIMENSIONS}-{digest}"
 
@@ -71,10 +73,10 @@ class WordLlama:
         """A float32 array of a row for each text; a row of zeros for a text without pieces."""
         rows = np.zeros((len(texts), _DIMENSIONS), np.float32)
         for row, text in zip(rows, texts, strict=True):
-            ids = self._ids(text[:_LONGEST])
+            ids = self._ids_of_words(text[:_LONGEST])
             if ids:
-                row += self._pieces[ids].mean(0)
-                length = float(np.linalg.norm(row))
+                row += np.add.reduce(self._pieces.take(ids, 0)) / len(ids)
+                length = math.sqrt(row.dot(row))
                 if length:
                     row /= length
         return rows
@@ -87,9 +89,30 @@ class WordLlama:
         """Cosines of the words' vectors."""
         ours, theirs = [self._word(word)[0] for word in words], [self._word(word)[0] for word in others]
         if len(ours) * len(theirs) <= _FEW:
-            return [[float(one @ other) for other in theirs] for one in ours]
+            return [[float(one.dot(other)) for other in theirs] for one in ours]  # in half the time of `@`
         table: list[list[float]] = (np.array(ours) @ np.array(theirs).T).tolist()
         return table
+
+    def _ids_of_words(self, text: str) -> list[int]:
+        """The ids of a text, word for word from memory.
+
+        No piece of the vocabulary goes on behind a space, so none crosses from one word into the next. That is not so of
+        several spaces in a row, or of the character that stands for one, nor of the vocabulary's marks, in angles.
+        """
+        words = text.split(" ")
+        if "" in words or "<" in text or "▁" in text:
+            return self._ids(text)
+        known, found = self._parts, list[int]()
+        for word in words:
+            ids = known.get(word)
+            if ids is None:
+                ids = self._ids(word)
+                if len(word) <= _SHORT:
+                    if len(known) >= _REMEMBERED:
+                        known.clear()
+                    known[word] = ids
+            found += ids
+        return found
 
     def _ids(self, text: str) -> list[int]:
         found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

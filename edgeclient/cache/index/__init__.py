@@ -13,8 +13,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..embedders.contract import Embedder, Refused, checked
 from ..reading import Reading, packed, read, unpacked
@@ -27,8 +26,7 @@ _BYTES = 128 * 2**20
 _PARTITIONS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
+class Near(NamedTuple):
     """An entry near what was asked for."""
 
     key: str
