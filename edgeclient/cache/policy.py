@@ -22,7 +22,6 @@ _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 _REQUEST_IDS = {"openai": b"x-request-id", "anthropic": b"request-id"}  # SDK -> the header that it reads
-_BESIDE = 680  # bytes that an entry takes in memory beside its body, and what is lost between them: benchmarks/cache.py
 _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would push out thousands of others
 
 
@@ -49,7 +48,6 @@ def entry_of(
         key=call.key,
         body=stored,
         has_usage=bool(answer.get("usage")),
-        size=len(stored) + len(kept) + _BESIDE,
         stored_at=now - age_s,
         expires_at=now + fresh_s,
         id=str(answer.get("id", "")),
@@ -178,7 +176,7 @@ def render(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) 
         return dumps({**answer, **fresh})
     if not fresh:
         return entry.body
-    if not entry.bare:
+    if entry.bare is None:
         _lay_bare(entry, fresh)
     return b"".join((dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
 
@@ -198,9 +196,11 @@ def paced(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) -
 
 def _lay_bare(entry: Entry, fresh: Json) -> None:
     """At its first hit an entry lets go of what is new with each answer. Two threads may both do it: they write the same."""
-    kept = {name: member for name, member in json.loads(entry.body).items() if name not in fresh}
-    object.__setattr__(entry, "body", dumps(kept))
-    object.__setattr__(entry, "bare", True)
+    body = entry.body
+    kept = dumps({name: member for name, member in json.loads(body).items() if name not in fresh})
+    if entry.bare is None:
+        object.__setattr__(entry, "body", kept)
+        object.__setattr__(entry, "bare", len(body) - len(kept))
 
 
 def dumps(value: Json) -> bytes:

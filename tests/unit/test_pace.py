@@ -15,7 +15,7 @@ from edgeclient.cache import pace, policy
 from edgeclient.cache.pace import IN_ALL_S, LONGEST_S, Paced, TimedTee
 from edgeclient.dialects import sse
 from edgeclient.runtime.protocol import run_sync
-from edgeclient.values import Entry, Piece, Reply
+from edgeclient.values import BESIDE, Entry, Piece, Reply
 
 from .answers import call, dialect, storable
 
@@ -136,7 +136,7 @@ def test_no_gap_is_longer_than_some_seconds_nor_all_of_them_together() -> None:
 @streamed
 def test_what_is_kept_is_small(name: str) -> None:
     entry = told(name, ["token " * 500], pieces_of(["token " * 500], [6], [0.02]))
-    assert len(entry.pace) <= 4 * 501 and entry.size == len(entry.body) + len(entry.pace) + policy._BESIDE
+    assert len(entry.pace) <= 4 * 501 and entry.size == len(entry.body) + len(entry.pace) + BESIDE
 
 
 @streamed

@@ -2,8 +2,8 @@
 
 Schema 1:  b"ec", the schema as one byte, a digest of 8 bytes over the key and all that follows, the length of the head
 (4 bytes, the highest first), the head, the answer's body. The head is a JSON list: [has_usage, headers (one or none:
-["request-id", value]), size, stored_at, expires_at, id, endpoint, pop]. The key is in the digest and not in the bytes: under
-another key they are damaged.
+["request-id", value]), size (for older readers), stored_at, expires_at, id, endpoint, pop]. The key is in the digest and not
+in the bytes: under another key they are damaged.
 Schema 2:  the head has one more item, stale_s.
 Schema 3:  the head has four more items: model, namespace, named, tags.
 Schema 4:  the head has one more item, the pace of a stream in base64.
@@ -103,12 +103,11 @@ def _read(key: str, schema: int, rest: bytes) -> Entry:
     end = 4 + int.from_bytes(rest[:4], "big")
     said: list[Any] = [*json.loads(rest[4:end].decode()), *_LACKING[schema]]
     *first, stale_s, model, namespace, named, tags, pace = said
-    has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop = first
+    has_usage, headers, _, stored_at, expires_at, id_, endpoint, pop = first
     return Entry(
         key=key,
         body=rest[end:],
         has_usage=bool(has_usage),
-        size=int(size),
         stored_at=float(stored_at),
         expires_at=float(expires_at),
         id=id_,
