@@ -40,7 +40,7 @@ def keep(
         entry = _entry(call, edge, reply, body, trace, fresh_s, now, times)
         if entry is None or not edge.store.save(entry, now):
             return None
-        if lookup is not None:
+        if lookup is not None and not entry.calls_tools:
             teach(lookup, call, entry, edge)
         return fresh_s
     except Exception as error:
@@ -141,6 +141,7 @@ def _entry(
         pop=trace.pop,
         namespace=call.controls.namespace or said.namespace,
         times=times,
+        tool_calls=said.tool_calls,
     )
 
 

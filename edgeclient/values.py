@@ -107,6 +107,9 @@ class Dialect(Protocol):
     def storable(self, answer: Json) -> bool:
         """True for a complete, unfiltered, unrefused, non-empty answer."""
 
+    def calls_tools(self, answer: Json) -> bool:
+        """True for an answer that would be storable if it did not call tools, which whoever stores it has to allow."""
+
     def whole(self, events: bytes) -> Json | None:
         """The answer that a complete event stream spelled out; None when a part of it is not understood."""
 
@@ -396,6 +399,7 @@ class Entry:
     named: str = ""  # what the caller called the question; "": nothing
     tags: tuple[str, ...] = ()
     pace: bytes = b""  # of a stream, in which pieces it came and when (pace.py); b"": at once
+    calls_tools: bool = False  # answers only where such answers are wanted, and never another question
     bare: int | None = field(default=None, compare=False)
     # by how many bytes `body` is shorter without what is new with each answer; None: it is with it
 

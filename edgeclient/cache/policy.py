@@ -27,12 +27,13 @@ _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would 
 
 def entry_of(
     call: Call, reply: Reply, body: bytes, *, now: float, fresh_s: float, age_s: float = 0.0, stale_s: float = 0.0,
-    endpoint: str, pop: str, namespace: str = "", times: Times = (),
+    endpoint: str, pop: str, namespace: str = "", times: Times = (), tool_calls: bool = False,
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
     `body` is a JSON object or, for a call that asked for one, a complete event stream. Only a 200 is stored, and
-    only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
+    only what the dialect finds complete: never truncated, filtered, refused or empty answers. With `tool_calls` also those
+    that call tools.
 
     It stays fresh for `fresh_s` seconds from now; what a cache beyond this one had already is `age_s` old.
     `times`: of a stream whose pace is to be kept, when its parts came.
@@ -40,7 +41,10 @@ def entry_of(
     if reply.status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER or fresh_s <= 0:
         return None
     answer = call.dialect.whole(body) if call.streamed else object_of(body)
-    if answer is None or not call.dialect.storable(answer):
+    if answer is None:
+        return None
+    calls_tools = not call.dialect.storable(answer)
+    if calls_tools and not (tool_calls and call.dialect.calls_tools(answer)):
         return None
     stored = dumps(answer) if call.streamed else body
     kept = pace.packed(body, times, call.dialect, answer) if times else b""
@@ -60,6 +64,7 @@ def entry_of(
         named=call.controls.named,
         tags=call.controls.tags,
         pace=kept,
+        calls_tools=calls_tools,
     )
 
 
@@ -141,10 +146,10 @@ def fresh_until(entry: Entry, call: Call) -> float:
     return entry.expires_at if age_s is None else min(entry.expires_at, entry.stored_at + age_s)
 
 
-def usable(entry: Entry, call: Call, now: float, stale_s: float = 0.0) -> bool:
+def usable(entry: Entry, call: Call, now: float, stale_s: float = 0.0, *, tool_calls: bool = False) -> bool:
     """True when the entry is fresh, young enough for this caller, and has all that this call asks for.
 
-    With `stale_s` it may have ended as long ago as that.
+    With `stale_s` it may have ended as long ago as that. One that calls tools is usable with `tool_calls` alone.
 
     `now` is wall-clock time, as all times of entries. An entry of the future was stored before the clock went back: how
     old it is, nobody knows.
@@ -153,6 +158,7 @@ def usable(entry: Entry, call: Call, now: float, stale_s: float = 0.0) -> bool:
     return (
         entry.stored_at <= now < entry.expires_at + stale_s
         and (call.controls.max_age_s is None or age <= call.controls.max_age_s + stale_s)
+        and (tool_calls or not entry.calls_tools)
         and call.dialect is not None
         and call.dialect.serves(entry.has_usage, call.body)
     )
