@@ -58,6 +58,9 @@ def test_a_stream_spells_out_the_same_calls(name: str, inputs: list[dict[str, An
     answer, dialect = calling(name, inputs, text), answers.dialect(name)
     assert dialect.calls_tools(answer) and not dialect.storable(answer)
     assert dialect.whole(dialect.replay(answer, BODY)) == answer
+    pieces = [(0, len(text), 0.5)]
+    if text and dialect.fits(answer, pieces):  # the pace of the text before the calls
+        assert dialect.whole(b"".join(part for _, part in dialect.steps(answer, BODY, pieces))) == answer
 
 
 @streamed
