@@ -46,7 +46,7 @@ BODY = b'{"text":"%s"}' % (b"x" * 989)  # 1,000 bytes
 def entry(n: int) -> Entry:
     return Entry(
         key=f"{n:032x}", body=BODY, has_usage=True, request_id=b"req_0123456789abcdef0123456789abcdef",
-        size=len(BODY) + 512, stored_at=1e9, expires_at=1e9 + 3600, id=f"chatcmpl-{n:029d}", endpoint="fra", pop="FRA",
+        stored_at=1e9, expires_at=1e9 + 3600, id=f"chatcmpl-{n:029d}", endpoint="fra", pop="FRA",
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def keep(
         entry = _entry(call, edge, reply, body, trace, fresh_s, now, times)
         if entry is None or not edge.store.save(entry, now):
             return None
-        if lookup is not None:
+        if lookup is not None and not entry.calls_tools:
             teach(lookup, call, entry, edge)
         return fresh_s
     except Exception as error:
@@ -72,6 +72,7 @@ def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, trace: Trace, 
     keeps = edge.store is not None and bool(call.key) and call.controls.store and reply.status == 200
     assert call.dialect is not None
     head_at = rt.now()
+    times: list[tuple[int, float]] = []
 
     def on_end(body: bytes | None, error: BaseException | None) -> None:
         if error is not None:
@@ -80,7 +81,6 @@ def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, trace: Trace, 
             if failure is not None and (endpoint is not ORIGIN or not call.keeps_origin):
                 now = rt.now()
                 edge.selector.record(Outcome(endpoint, failure, reply.status, took_s=now - head_at), now)
-        times: pace.Times = tee.times if isinstance(tee, TimedTee) else ()
         stored = body is not None and keeps and _keep_stream(call, edge, rt, reply, body, trace, lookup, times)
         if not stored and edge.stream_leases:
             let_go(call, edge)
@@ -90,11 +90,9 @@ def tee_of(call: Call, edge: Policies, rt: Runtime, reply: Reply, trace: Trace, 
         failing = None
     limit = _TEE_LIMIT if keeps else 0
     if keeps and edge.paces and call.streamed:
-        tee: Tee = TimedTee(on_end, rt.now, closing=closing, limit=limit, failing=failing)
-    else:
-        kind = AwaitedTee if edge.stream_leases else Tee
-        tee = kind(on_end, closing=closing, limit=limit, failing=failing)
-    return tee
+        return TimedTee(on_end, rt.now, closing=closing, limit=limit, failing=failing, times=times)
+    kind = AwaitedTee if edge.stream_leases else Tee
+    return kind(on_end, closing=closing, limit=limit, failing=failing)
 
 
 def _keep_stream(
@@ -143,6 +141,7 @@ def _entry(
         pop=trace.pop,
         namespace=call.controls.namespace or said.namespace,
         times=times,
+        tool_calls=said.tool_calls,
     )
 
 

@@ -39,9 +39,9 @@ async def recall(
         if entry is None:
             return None
         stale_s = max(stale_s, policy.revalidate_s(call.controls, edge.settings.cache))
-        if not policy.usable(entry, call, rt.wall(), stale_s):
+        if not policy.usable(entry, call, rt.wall(), stale_s, tool_calls=edge.settings.cache.tool_calls):
             return None
-        if call.question is not None:
+        if call.question is not None and not entry.calls_tools:
             notice(call.question, entry, edge)
         return _hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
     except Exception as error:
@@ -66,7 +66,7 @@ async def recall_led(call: Call, edge: Policies, rt: Runtime, began: float) -> R
         return None
 
     def usable(entry: Entry) -> bool:
-        return policy.usable(entry, call, rt.wall())
+        return policy.usable(entry, call, rt.wall(), tool_calls=edge.settings.cache.tool_calls)
 
     try:
         longest_s = edge.settings.stream_wait_s if call.live else edge.settings.flight_wait_s

@@ -107,6 +107,9 @@ class Dialect(Protocol):
     def storable(self, answer: Json) -> bool:
         """True for a complete, unfiltered, unrefused, non-empty answer."""
 
+    def calls_tools(self, answer: Json) -> bool:
+        """True for an answer that would be storable if it did not call tools, which whoever stores it has to allow."""
+
     def whole(self, events: bytes) -> Json | None:
         """The answer that a complete event stream spelled out; None when a part of it is not understood."""
 
@@ -371,6 +374,9 @@ class Reply:
         return self.named.get(name, b"").decode("latin-1")
 
 
+BESIDE = 640  # bytes that an entry takes in memory beside its body, and what is lost between them: benchmarks/cache.py
+
+
 @value
 class Entry:
     """One stored answer: always the whole one, as JSON; a stream is spelled out of it again.
@@ -381,7 +387,6 @@ class Entry:
     key: str
     body: bytes  # the answer as JSON
     has_usage: bool
-    size: int
     stored_at: float  # wall-clock seconds: entries leave the process
     expires_at: float
     id: str = ""  # the provider's own id of the answer
@@ -394,7 +399,14 @@ class Entry:
     named: str = ""  # what the caller called the question; "": nothing
     tags: tuple[str, ...] = ()
     pace: bytes = b""  # of a stream, in which pieces it came and when (pace.py); b"": at once
-    bare: bool = field(default=False, compare=False)  # `body` is without what is new with each answer
+    calls_tools: bool = False  # answers only where such answers are wanted, and never another question
+    bare: int | None = field(default=None, compare=False)
+    # by how many bytes `body` is shorter without what is new with each answer; None: it is with it
+
+    @property
+    def size(self) -> int:
+        """Bytes that it counts for in memory: the same for as long as it lives. A number of its own would take 36 more."""
+        return len(self.body) + (self.bare or 0) + len(self.pace) + BESIDE
 
     @property
     def kept_until(self) -> float:

@@ -185,7 +185,7 @@ class Inventory:
 
         def gone(key: str, about: About) -> bool:
             stands_for = Entry(
-                key=key, body=b"", has_usage=False, size=0, stored_at=about.stored_at, expires_at=now,
+                key=key, body=b"", has_usage=False, stored_at=about.stored_at, expires_at=now,
                 model=model, namespace=namespace, named=about.named, tags=about.tags,
             )  # fmt: skip
             return self._store.gone(stands_for)
@@ -229,7 +229,7 @@ class Inventory:
         """Of the partition's model and namespace: whoever makes all of their answers invalid means the questions too."""
         until = max(page.kept_until, now + _AGAIN_S)
         entry = Entry(
-            key=key, body=body, has_usage=False, size=len(body) + 512, stored_at=now, expires_at=until,
+            key=key, body=body, has_usage=False, stored_at=now, expires_at=until,
             model=known.model, namespace=known.namespace,
         )  # fmt: skip
         self._store.save(entry, now)

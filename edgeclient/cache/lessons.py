@@ -61,7 +61,6 @@ class Lessons:
                 key=self._key,
                 body=body,
                 has_usage=False,
-                size=len(body) + 512,
                 model=_OURS,  # whoever makes the answers of a model, or of a namespace, invalid does not mean these
                 namespace=_OURS,
                 stored_at=now,

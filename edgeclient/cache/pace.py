@@ -25,7 +25,7 @@ _BETWEEN = re.compile(rb"\r?\n\r?\n")
 class TimedTee(AwaitedTee):
     """A tee that notes when each part of the body came."""
 
-    __slots__ = ("_now", "_passed", "times")
+    __slots__ = ("_now", "_passed", "_times")
 
     def __init__(
         self,
@@ -35,15 +35,18 @@ class TimedTee(AwaitedTee):
         closing: bytes,
         limit: int,
         failing: re.Pattern[bytes] | None = None,
+        times: list[tuple[int, float]],
     ) -> None:
         super().__init__(on_end, closing=closing, limit=limit, failing=failing)
         self._now, self._passed = now, 0
-        self.times: list[tuple[int, float]] = []
+        self._times = (
+            times  # its maker's, which reads them at the end: a tee that `on_end` knows would wait for the collector
+        )
 
     def feed(self, chunk: bytes) -> None:
-        if not self.ended and len(self.times) <= _MOST:
+        if not self.ended and len(self._times) <= _MOST:
             self._passed += len(chunk)
-            self.times.append((self._passed, self._now()))
+            self._times.append((self._passed, self._now()))
         super().feed(chunk)
 
 

@@ -22,18 +22,18 @@ _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 _REQUEST_IDS = {"openai": b"x-request-id", "anthropic": b"request-id"}  # SDK -> the header that it reads
-_BESIDE = 680  # bytes that an entry takes in memory beside its body, and what is lost between them: benchmarks/cache.py
 _LARGEST_ANSWER = 8 * 2**20  # bytes; larger answers pass by: one of them would push out thousands of others
 
 
 def entry_of(
     call: Call, reply: Reply, body: bytes, *, now: float, fresh_s: float, age_s: float = 0.0, stale_s: float = 0.0,
-    endpoint: str, pop: str, namespace: str = "", times: Times = (),
+    endpoint: str, pop: str, namespace: str = "", times: Times = (), tool_calls: bool = False,
 ) -> Entry | None:  # fmt: skip
     """The entry that a complete answer makes, or None when it may not be stored.
 
     `body` is a JSON object or, for a call that asked for one, a complete event stream. Only a 200 is stored, and
-    only what the dialect finds complete: never truncated, filtered, refused or empty answers, never tool calls.
+    only what the dialect finds complete: never truncated, filtered, refused or empty answers. With `tool_calls` also those
+    that call tools.
 
     It stays fresh for `fresh_s` seconds from now; what a cache beyond this one had already is `age_s` old.
     `times`: of a stream whose pace is to be kept, when its parts came.
@@ -41,7 +41,10 @@ def entry_of(
     if reply.status != 200 or call.dialect is None or len(body) > _LARGEST_ANSWER or fresh_s <= 0:
         return None
     answer = call.dialect.whole(body) if call.streamed else object_of(body)
-    if answer is None or not call.dialect.storable(answer):
+    if answer is None:
+        return None
+    calls_tools = not call.dialect.storable(answer)
+    if calls_tools and not (tool_calls and call.dialect.calls_tools(answer)):
         return None
     stored = dumps(answer) if call.streamed else body
     kept = pace.packed(body, times, call.dialect, answer) if times else b""
@@ -49,7 +52,6 @@ def entry_of(
         key=call.key,
         body=stored,
         has_usage=bool(answer.get("usage")),
-        size=len(stored) + len(kept) + _BESIDE,
         stored_at=now - age_s,
         expires_at=now + fresh_s,
         id=str(answer.get("id", "")),
@@ -62,6 +64,7 @@ def entry_of(
         named=call.controls.named,
         tags=call.controls.tags,
         pace=kept,
+        calls_tools=calls_tools,
     )
 
 
@@ -143,10 +146,10 @@ def fresh_until(entry: Entry, call: Call) -> float:
     return entry.expires_at if age_s is None else min(entry.expires_at, entry.stored_at + age_s)
 
 
-def usable(entry: Entry, call: Call, now: float, stale_s: float = 0.0) -> bool:
+def usable(entry: Entry, call: Call, now: float, stale_s: float = 0.0, *, tool_calls: bool = False) -> bool:
     """True when the entry is fresh, young enough for this caller, and has all that this call asks for.
 
-    With `stale_s` it may have ended as long ago as that.
+    With `stale_s` it may have ended as long ago as that. One that calls tools is usable with `tool_calls` alone.
 
     `now` is wall-clock time, as all times of entries. An entry of the future was stored before the clock went back: how
     old it is, nobody knows.
@@ -155,6 +158,7 @@ def usable(entry: Entry, call: Call, now: float, stale_s: float = 0.0) -> bool:
     return (
         entry.stored_at <= now < entry.expires_at + stale_s
         and (call.controls.max_age_s is None or age <= call.controls.max_age_s + stale_s)
+        and (tool_calls or not entry.calls_tools)
         and call.dialect is not None
         and call.dialect.serves(entry.has_usage, call.body)
     )
@@ -178,7 +182,7 @@ def render(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) 
         return dumps({**answer, **fresh})
     if not fresh:
         return entry.body
-    if not entry.bare:
+    if entry.bare is None:
         _lay_bare(entry, fresh)
     return b"".join((dumps(fresh)[:-1], b",", memoryview(entry.body)[1:]))
 
@@ -198,9 +202,11 @@ def paced(entry: Entry, call: Call, wall_s: float, answer: Json | None = None) -
 
 def _lay_bare(entry: Entry, fresh: Json) -> None:
     """At its first hit an entry lets go of what is new with each answer. Two threads may both do it: they write the same."""
-    kept = {name: member for name, member in json.loads(entry.body).items() if name not in fresh}
-    object.__setattr__(entry, "body", dumps(kept))
-    object.__setattr__(entry, "bare", True)
+    body = entry.body
+    kept = dumps({name: member for name, member in json.loads(body).items() if name not in fresh})
+    if entry.bare is None:
+        object.__setattr__(entry, "body", kept)
+        object.__setattr__(entry, "bare", len(body) - len(kept))
 
 
 def dumps(value: Json) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -43,6 +44,18 @@ class AnthropicMessages:
             and all(_plain(block) for block in blocks)
         )
 
+    @sse.total(False)
+    def calls_tools(self, answer: Json) -> bool:
+        blocks = answer["content"]
+        calls = [block for block in blocks if block["type"] == "tool_use"]
+        said = [block for block in blocks if block["type"] != "tool_use"] or [{"type": "text", "text": "."}]
+        return (
+            answer["stop_reason"] == "tool_use"
+            and bool(calls)
+            and all(map(_well_called, calls))
+            and self.storable({**answer, "content": said, "stop_reason": "end_turn"})
+        )
+
     @sse.total(None)
     def whole(self, events: bytes) -> Json | None:
         found = sse.parsed(events)
@@ -76,10 +89,14 @@ class AnthropicMessages:
         begun["usage"] = {**answer["usage"], "output_tokens": 0}
         blocks = answer["content"]
         out: list[tuple[float, dict[str, Any]]] = [(0.0, {"type": "message_start", "message": begun})]
-        for n, cuts in enumerate(cut_apart([block["text"] for block in blocks], pieces)):
-            out.append((0.0, {"type": "content_block_start", "index": n, "content_block": {**blocks[n], "text": ""}}))
+        for n, cuts in enumerate(cut_apart([block.get("text", "") for block in blocks], pieces)):
+            calls = blocks[n]["type"] == "tool_use"
+            empty = {**blocks[n], "input": {}} if calls else {**blocks[n], "text": ""}
+            out.append((0.0, {"type": "content_block_start", "index": n, "content_block": empty}))
             for gap_s, text in cuts:
                 delta = {"type": "text_delta", "text": text}
+                if calls:
+                    delta = {"type": "input_json_delta", "partial_json": sse.dumps(blocks[n]["input"]).decode()}
                 out.append((gap_s, {"type": "content_block_delta", "index": n, "delta": delta}))
             out.append((0.0, {"type": "content_block_stop", "index": n}))
         ended = {"stop_reason": answer["stop_reason"], "stop_sequence": answer.get("stop_sequence")}
@@ -99,6 +116,16 @@ def _plain(block: Any) -> bool:
     )
 
 
+def _well_called(block: Json) -> bool:
+    """True for a whole call of a tool of the caller's."""
+    return (
+        isinstance(block["id"], str)
+        and isinstance(block["name"], str)
+        and isinstance(block["input"], dict)
+        and not any(block[field] for field in block.keys() - {"type", "id", "name", "input", "caller"})
+    )
+
+
 def _join(message: dict[str, Any], event: dict[str, Any]) -> bool:
     """Apply one event to the message; False when it carries something this does not know how to join."""
     kind = event.get("type")
@@ -108,19 +135,22 @@ def _join(message: dict[str, Any], event: dict[str, Any]) -> bool:
         block = event.get("content_block")
         if (
             not isinstance(block, dict)
-            or block.get("type") != "text"
-            or not isinstance(block.get("text"), str)
+            or not (_begins_text(block) or _begins_call(block))
             or event.get("index") != len(message["content"])
         ):
             return False
         message["content"].append(dict(block))
     elif kind == "content_block_delta":
         delta = event.get("delta")
-        if not isinstance(delta, dict) or delta.get("type") != "text_delta" or not message["content"]:
+        if not isinstance(delta, dict) or not message["content"]:
             return False
-        if event.get("index") != len(message["content"]) - 1 or not isinstance(delta.get("text"), str):
+        if event.get("index") != len(message["content"]) - 1:
             return False
-        message["content"][-1]["text"] += delta["text"]
+        return _join_delta(message["content"][-1], delta)
+    elif kind == "content_block_stop":
+        block = message["content"][-1] if message["content"] else {}
+        if isinstance(block.get("input"), str):  # its JSON, whole now
+            block["input"] = json.loads(block["input"])
     elif kind == "message_delta":
         delta, usage = event.get("delta"), event.get("usage") or {}
         if not isinstance(delta, dict) or not isinstance(usage, dict):
@@ -130,3 +160,23 @@ def _join(message: dict[str, Any], event: dict[str, Any]) -> bool:
         message.update(delta)
         message["usage"] = {**message.get("usage", {}), **usage}
     return True
+
+
+def _begins_text(block: Json) -> bool:
+    return block.get("type") == "text" and isinstance(block.get("text"), str)
+
+
+def _begins_call(block: Json) -> bool:
+    return block.get("type") == "tool_use" and block.get("input") == {}
+
+
+def _join_delta(block: dict[str, Any], delta: Json) -> bool:
+    """Add to the block that is under way; the input of a call is its JSON until the block ends."""
+    if block["type"] == "text" and delta.get("type") == "text_delta" and isinstance(delta.get("text"), str):
+        block["text"] += delta["text"]
+        return True
+    if block["type"] == "tool_use" and delta.get("type") == "input_json_delta":
+        if delta["partial_json"]:  # the first one is empty
+            block["input"] = (block["input"] or "") + delta["partial_json"]
+        return True
+    return False

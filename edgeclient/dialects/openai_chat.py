@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..values import Json, Piece, Step
@@ -11,7 +11,7 @@ from . import sse
 from .pieces import cut, fit
 
 _CHUNK = {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation"}
-_DELTA = {"role", "content", "refusal"}
+_DELTA = {"role", "content", "refusal", "tool_calls"}
 _TEXT = {"role", "content"}
 
 
@@ -30,6 +30,11 @@ class OpenAIChat:
         if answer.get("object") != "chat.completion" or not isinstance(choices, list) or not choices:
             return False
         return all(map(_finished, choices))
+
+    @sse.total(False)
+    def calls_tools(self, answer: Json) -> bool:
+        calling = [choice for choice in answer["choices"] if choice["message"].get("tool_calls")]
+        return bool(calling) and all(map(_well_called, calling)) and self.storable(_without_calls(answer))
 
     @sse.total(None)
     def whole(self, events: bytes) -> Json | None:
@@ -77,10 +82,15 @@ class OpenAIChat:
         head = {**rest, "object": "chat.completion.chunk"} | ({"usage": None} if _with_usage(body) else {})
         out: list[tuple[float, Json]] = []
         for choice in choices:
-            first = {"role": choice["message"]["role"], "content": "", "refusal": None}
+            empty = None if choice["message"]["content"] is None else ""
+            first = {"role": choice["message"]["role"], "content": empty, "refusal": None}
             out.append((0.0, {**head, "choices": [_part(choice["index"], first, None)]}))
-        for gap_s, n, text in cut([choice["message"]["content"] for choice in choices], pieces):
-            out.append((gap_s, {**head, "choices": [_part(choices[n]["index"], {"content": text}, None)]}))
+        for gap_s, n, text in cut([choice["message"]["content"] or "" for choice in choices], pieces):
+            if text:
+                out.append((gap_s, {**head, "choices": [_part(choices[n]["index"], {"content": text}, None)]}))
+        for choice in choices:
+            for delta in _spelled(choice["message"].get("tool_calls") or ()):
+                out.append((0.0, {**head, "choices": [_part(choice["index"], {"tool_calls": [delta]}, None)]}))
         for choice in choices:
             out.append((0.0, {**head, "choices": [_part(choice["index"], {}, choice["finish_reason"])]}))
         if _with_usage(body):
@@ -110,21 +120,67 @@ def _join(choices: dict[int, dict[str, Any]], part: dict[str, Any]) -> bool:
         return False
     if any(delta.get(field) for field in delta.keys() - _DELTA):
         return False
-    text, refusal = delta.get("content") or "", delta.get("refusal")
-    if refusal or not isinstance(text, str) or not isinstance(part.get("index"), int):
+    text, refusal = delta.get("content"), delta.get("refusal")
+    if refusal or not isinstance(text, str | None) or not isinstance(part.get("index"), int):
         return False
     choice = choices.setdefault(
         part["index"],
         {
             "index": part["index"],
-            "message": {"role": "assistant", "content": "", "refusal": None},
+            "message": {"role": "assistant", "content": None, "refusal": None},
             "logprobs": None,
             "finish_reason": None,
         },
     )
-    choice["message"]["content"] += text
+    if text is not None:
+        choice["message"]["content"] = (choice["message"]["content"] or "") + text
     choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
+    return all(_join_call(choice["message"], said) for said in delta.get("tool_calls") or ())
+
+
+def _join_call(message: dict[str, Any], said: dict[str, Any]) -> bool:
+    """Add a part of a call to the calls of a message; False as above."""
+    calls, function = message.setdefault("tool_calls", []), said.get("function") or {}
+    if said.keys() - {"index", "id", "type", "function"} or function.keys() - {"name", "arguments"}:
+        return False
+    if said["index"] == len(calls):
+        named = {"name": function["name"], "arguments": ""}
+        calls.append({"id": said["id"], "type": said.get("type") or "function", "function": named})
+    elif said["index"] != len(calls) - 1 or said.get("id") or function.get("name"):
+        return False
+    calls[-1]["function"]["arguments"] += function.get("arguments") or ""
     return True
+
+
+def _spelled(calls: Sequence[Json]) -> Iterator[Json]:
+    """The parts in which calls are streamed."""
+    for n, call in enumerate(calls):
+        yield {"index": n, **call, "function": {**call["function"], "arguments": ""}}
+        yield {"index": n, "function": {"arguments": call["function"]["arguments"]}}
+
+
+def _well_called(choice: Json) -> bool:
+    """True for a choice that ended with whole calls of functions. One that is made to call ends with "stop"."""
+    return choice["finish_reason"] in ("tool_calls", "stop") and all(
+        call.keys() == {"id", "type", "function"}
+        and call["type"] == "function"
+        and call["function"].keys() == {"name", "arguments"}
+        and all(isinstance(said, str) for said in (call["id"], *call["function"].values()))
+        for call in choice["message"]["tool_calls"]
+    )
+
+
+def _without_calls(answer: Json) -> Json:
+    """The answer as if each choice that calls tools had said something in their place."""
+    said = []
+    for choice in answer["choices"]:
+        message = choice["message"]
+        if message.get("tool_calls"):
+            text = message["content"]
+            message = {**message, "tool_calls": None, "content": "." if text in (None, "") else text}
+            choice = {**choice, "message": message, "finish_reason": "stop"}
+        said.append(choice)
+    return {**answer, "choices": said}
 
 
 def _part(index: int, delta: dict[str, Any], finish: str | None) -> dict[str, Any]:

@@ -10,6 +10,12 @@ from ..values import Json, Piece, Step
 from . import sse
 from .pieces import cut_apart, fit
 
+_SAID = {
+    "type": "message",
+    "status": "completed",
+    "content": [{"type": "output_text", "text": "."}],
+}  # where calls stand
+
 
 class OpenAIResponses:
     """An answer is one `response`; its stream ends with `response.completed`, which holds the whole answer again."""
@@ -31,6 +37,12 @@ class OpenAIResponses:
             and bool(output)
             and all(_plain(item) for item in output)
         )
+
+    @sse.total(False)
+    def calls_tools(self, answer: Json) -> bool:
+        calls = [item for item in answer["output"] if item["type"] == "function_call"]
+        said = [item for item in answer["output"] if item["type"] != "function_call"] or [_SAID]
+        return bool(calls) and all(map(_well_called, calls)) and self.storable({**answer, "output": said})
 
     @sse.total(None)
     def whole(self, events: bytes) -> Json | None:
@@ -66,7 +78,7 @@ class OpenAIResponses:
         ]
         cuts = iter(cut_apart(_texts(answer), pieces))
         for n, item in enumerate(answer["output"]):
-            out += _item(n, item, cuts)
+            out += _called(n, item) if item["type"] == "function_call" else _item(n, item, cuts)
         out.append((0.0, {"type": "response.completed", "response": answer}))
         return [(gap_s, sse.event({**said, "sequence_number": n}, said["type"])) for n, (gap_s, said) in enumerate(out)]
 
@@ -91,8 +103,18 @@ def _plain(item: Any) -> bool:
     )
 
 
+def _well_called(item: Json) -> bool:
+    """True for a whole call of a function of the caller's."""
+    known = {"type", "id", "status", "call_id", "name", "arguments"}
+    return (
+        item["status"] == "completed"
+        and all(isinstance(item[field], str) for field in ("id", "call_id", "name", "arguments"))
+        and not any(item[field] for field in item.keys() - known)
+    )
+
+
 def _texts(answer: Json) -> list[str]:
-    return [part["text"] for item in answer["output"] for part in item["content"]]
+    return [part["text"] for item in answer["output"] if item["type"] == "message" for part in item["content"]]
 
 
 def _item(n: int, item: dict[str, Any], cuts: Iterator[list[tuple[float, str]]]) -> list[tuple[float, dict[str, Any]]]:
@@ -110,3 +132,15 @@ def _item(n: int, item: dict[str, Any], cuts: Iterator[list[tuple[float, str]]])
         out.append((0.0, {"type": "response.output_text.done", **where, **text}))
         out.append((0.0, {"type": "response.content_part.done", **where, "part": part}))
     return [*out, (0.0, {"type": "response.output_item.done", "output_index": n, "item": item})]
+
+
+def _called(n: int, item: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:
+    """The events of one call of the output."""
+    where, arguments = {"item_id": item["id"], "output_index": n}, item["arguments"]
+    begun, done = {**item, "status": "in_progress", "arguments": ""}, {"name": item["name"], "arguments": arguments}
+    return [
+        (0.0, {"type": "response.output_item.added", "output_index": n, "item": begun}),
+        (0.0, {"type": "response.function_call_arguments.delta", **where, "delta": arguments}),
+        (0.0, {"type": "response.function_call_arguments.done", **where, **done}),
+        (0.0, {"type": "response.output_item.done", "output_index": n, "item": item}),
+    ]

@@ -14,6 +14,9 @@ class Whole:
     closing = b""
     failing = None
 
+    def calls_tools(self, answer: Json) -> bool:
+        return False
+
     def whole(self, events: bytes) -> Json | None:
         return None
 

@@ -147,6 +147,7 @@ class Cache:
     each time, by temperature 0 or a seed, and those whose answers no model samples (embeddings). `usage`: what the answers of
     hits say that they used: "original", as the provider did, or "zero", which is what they cost; then the notes have both.
     `pace`: of streams out of the cache: "instant", or "recorded": in the pieces and at the pace in which they first came.
+    `tool_calls`: keep answers that call tools, too; the caller runs the tools anew at each hit. Never for another question.
 
     With "semantic", questions that mean the same are answered too. `semantic`: "shadow" (decide, ask the model all the same,
     compare), "serve" or "off"; `max_wrong_rate`: the share of lookups that may be answered wrongly, up to 0.2;
@@ -177,6 +178,7 @@ class Cache:
     temperature: Literal["always", "deterministic"] = "always"
     usage: Literal["original", "zero"] = "original"
     pace: Literal["instant", "recorded"] = "instant"
+    tool_calls: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="before")
     @classmethod

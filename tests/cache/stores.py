@@ -16,12 +16,12 @@ from edgeclient.values import Entry
 
 
 def entry(
-    key: str = "a", *, size: int = 10, stored_at: float = 0.0, expires_at: float = 100.0, body: int = 0,
+    key: str = "a", *, stored_at: float = 0.0, expires_at: float = 100.0, body: int = 0,
     stale_s: float = 0.0,
 ) -> Entry:  # fmt: skip
     return Entry(
         key=key, body=b'{"key":"%s"%s}' % (key.encode(), b" " * body), has_usage=True,
-        request_id=b"r\xfc", size=size, stored_at=stored_at, expires_at=expires_at, id="1",
+        request_id=b"r\xfc", stored_at=stored_at, expires_at=expires_at, id="1",
         endpoint="fra", pop="FRA", stale_s=stale_s,
     )  # fmt: skip
 

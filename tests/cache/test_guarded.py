@@ -282,8 +282,8 @@ def test_a_full_queue_drops_and_counts(held: Case, monkeypatch: pytest.MonkeyPat
     assert [held.store.save(entry(str(n)), 1.0) for n in range(7)] == [True] * 5 + [False] * 2
     assert held.store.save(entry("0", body=1), 1.0)  # in the place of another one
     monkeypatch.setattr(writer, "_MOST", 1000)
-    monkeypatch.setattr(writer, "_MOST_BYTES", 100)
-    assert not held.store.save(entry("large", size=51), 1.0) and held.store.save(entry("small", size=50), 1.0)
+    monkeypatch.setattr(writer, "_MOST_BYTES", 7 * entry().size)
+    assert not held.store.save(entry("large", body=2 * entry().size), 1.0) and held.store.save(entry("s"), 1.0)
     assert held.mishaps == {"cache save dropped": 3}
 
 

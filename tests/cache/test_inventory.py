@@ -173,9 +173,7 @@ class Life:
     def ask(self, text: str, now: float = NOW, **said: Any) -> str:
         """A question that the model has answered."""
         key, vector = f"key of {text}", NONE.embed([text])[0]
-        entry = Entry(
-            key=key, body=b"{}", has_usage=False, size=100, stored_at=now, expires_at=now + 1000, model="m", **said
-        )
+        entry = Entry(key=key, body=b"{}", has_usage=False, stored_at=now, expires_at=now + 1000, model="m", **said)
         self.store.save(entry, now)
         self.index.add(key, "p", vector, text)
         self.inventory.add(Question("p", text, "serve"), vector, entry)
@@ -228,7 +226,7 @@ def test_what_another_one_overwrites_is_added_again(life: Callable[..., Life]) -
     head = spelled(Page((_row("somebody's", NOW),)), NONE.fingerprint)
     kept = one.store.load(inventory._name("p"), NOW)
     assert kept is not None
-    other.store.save(Entry(key=kept.key, body=head, has_usage=False, size=9, stored_at=NOW, expires_at=NOW + 99), NOW)
+    other.store.save(Entry(key=kept.key, body=head, has_usage=False, stored_at=NOW, expires_at=NOW + 99), NOW)
     assert other.store.flush(30.0)
     one.look(NOW + 8)
     other.look(NOW + 12)

@@ -31,7 +31,7 @@ both = pytest.mark.parametrize(
 
 @both
 def test_what_is_found_below_is_put_above_for_the_rest_of_its_life(load: Load) -> None:
-    above, below = MemoryStore(1000), MemoryStore(1000)
+    above, below = MemoryStore(10_000), MemoryStore(10_000)
     store = Layered(above, below)
     below.save(entry("a", expires_at=10.0), 1.0)
     assert load(store, "a", 4.0) == entry("a", expires_at=10.0)
@@ -42,17 +42,17 @@ def test_what_is_found_below_is_put_above_for_the_rest_of_its_life(load: Load) -
 
 @both
 def test_what_is_above_is_not_asked_for_below(load: Load) -> None:
-    above, below = MemoryStore(1000), MemoryStore(1000)
+    above, below = MemoryStore(10_000), MemoryStore(10_000)
     store = Layered(above, below)
     store.save(entry("a"), 1.0)
-    below.save(entry("a", size=20), 2.0)
+    below.save(entry("a", body=20), 2.0)
     assert load(store, "a", 3.0) == entry("a")
 
 
 @both
 def test_what_has_expired_above_makes_way_for_a_newer_one_below(load: Load) -> None:
     """Another process has asked anew; until then the old one is there for those who take it."""
-    above, below = MemoryStore(1000), MemoryStore(1000)
+    above, below = MemoryStore(10_000), MemoryStore(10_000)
     store, old, new = Layered(above, below), entry("a", expires_at=10.0, stale_s=90.0), entry("a", expires_at=50.0)
     store.save(old, 1.0)
     assert load(store, "a", 20.0) == old
@@ -64,24 +64,24 @@ def test_what_has_expired_above_makes_way_for_a_newer_one_below(load: Load) -> N
 
 @both
 def test_an_older_one_below_does_not_replace_what_is_above(load: Load) -> None:
-    above, below = MemoryStore(1000), MemoryStore(1000)
+    above, below = MemoryStore(10_000), MemoryStore(10_000)
     above.save(entry("a", expires_at=20.0, stale_s=90.0), 1.0)
     below.save(entry("a", expires_at=10.0, stale_s=90.0), 1.0)
     assert load(Layered(above, below), "a", 30.0) == entry("a", expires_at=20.0, stale_s=90.0)
 
 
 def test_it_is_saved_when_one_of_the_two_takes_it() -> None:
-    store = Layered(MemoryStore(10), MemoryStore(1000))
-    assert store.save(entry(size=500), 1.0) and store.load("a", 1.0) == entry(size=500)
-    assert Layered(MemoryStore(1000), MemoryStore(10)).save(entry(size=500), 1.0)
-    assert not Layered(MemoryStore(10), MemoryStore(10)).save(entry(size=500), 1.0)
+    store = Layered(MemoryStore(10), MemoryStore(10_000))
+    assert store.save(entry(body=500), 1.0) and store.load("a", 1.0) == entry(body=500)
+    assert Layered(MemoryStore(10_000), MemoryStore(10)).save(entry(body=500), 1.0)
+    assert not Layered(MemoryStore(10), MemoryStore(10)).save(entry(body=500), 1.0)
 
 
 def test_usage_is_that_of_the_store_below_where_it_can_tell() -> None:
-    above, below = MemoryStore(1000), MemoryStore(1000)
+    above, below = MemoryStore(10_000), MemoryStore(10_000)
     store = Layered(above, below)
     above.save(entry("a"), 1.0)
-    assert store.usage() == (1, 10)  # a server tells nothing
+    assert store.usage() == (1, entry().size)  # a server tells nothing
     for key in "ab":
         below.save(entry(key), 1.0)
-    assert store.usage() == (2, 20)
+    assert store.usage() == (2, 2 * entry().size)

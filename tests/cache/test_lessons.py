@@ -190,7 +190,7 @@ def test_what_is_there_is_not_overwritten_because_the_store_was_slow() -> None:
 def test_a_damaged_state_is_said_and_replaced(body: bytes) -> None:
     one = semantic(1)
     teach(one, 5)
-    damaged = Entry(key="k", body=body, has_usage=False, size=1, stored_at=NOW, expires_at=NOW + 1e6)
+    damaged = Entry(key="k", body=body, has_usage=False, stored_at=NOW, expires_at=NOW + 1e6)
     kept = Silent(damaged)
     with pytest.raises(ValueError):
         Lessons(one, kept).visit(NOW)  # type: ignore[arg-type]

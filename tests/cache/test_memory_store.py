@@ -8,32 +8,35 @@ from stores import entry
 
 from edgeclient.cache.stores.memory import MemoryStore
 
+ONE = entry().size
 
-@given(sizes=st.lists(st.integers(1, 120), max_size=30))
-def test_bytes_are_bounded(sizes: list[int]) -> None:
-    store = MemoryStore(100)
-    for n, size in enumerate(sizes):
-        assert store.save(entry(str(n), size=size), 1.0) is (size <= 100)
+
+@given(bodies=st.lists(st.integers(0, 5 * ONE), max_size=30))
+def test_bytes_are_bounded(bodies: list[int]) -> None:
+    store = MemoryStore(4 * ONE)
+    for n, body in enumerate(bodies):
+        given = entry(str(n), body=body)
+        assert store.save(given, 1.0) is (given.size <= 4 * ONE)
         entries, held = store.usage()
-        assert held <= 100 and (held == 0) is (entries == 0)
-        assert (store.load(str(n), 1.0) is not None) is (size <= 100)
+        assert held <= 4 * ONE and (held == 0) is (entries == 0)
+        assert (store.load(str(n), 1.0) is not None) is (given.size <= 4 * ONE)
 
 
 def test_an_entry_that_is_too_large_pushes_nothing_out() -> None:
-    store = MemoryStore(100)
-    store.save(entry("a", size=60), 1.0)
-    assert not store.save(entry("b", size=101), 1.0)
+    store = MemoryStore(ONE)
+    store.save(entry("a"), 1.0)
+    assert not store.save(entry("b", body=1), 1.0)
     assert store.load("a", 1.0) is not None and store.load("b", 1.0) is None
 
 
 def test_two_threads_that_tell_the_time_in_the_wrong_order_lose_nothing() -> None:
-    store = MemoryStore(100)
+    store = MemoryStore(10 * ONE)
     store.save(entry("a", stored_at=5.0), 5.0)
     assert store.load("a", 4.9999) is None and store.load("a", 5.0) is not None
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    store = MemoryStore(30)
+    store = MemoryStore(3 * ONE)
     for key in "abc":
         store.save(entry(key), 1.0)
     store.load("a", 1.0)
@@ -42,7 +45,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 
 def test_an_expired_entry_goes_before_a_used_one() -> None:
-    store = MemoryStore(30)
+    store = MemoryStore(3 * ONE)
     store.save(entry("old", expires_at=2.0), 1.0)
     store.save(entry("a"), 1.0)
     store.save(entry("b"), 1.0)
@@ -51,17 +54,17 @@ def test_an_expired_entry_goes_before_a_used_one() -> None:
 
 
 def test_a_fork_with_the_lock_held_starts_empty_and_unlocked() -> None:
-    store = MemoryStore(100)
+    store = MemoryStore(10 * ONE)
     store.save(entry(), 1.0)
     assert store._lock.acquire(blocking=False)  # as another thread does at the moment of the fork
     store.after_fork()
     assert store.load("a", 1.0) is None  # and does not hang
     store.save(entry(), 1.0)
-    assert store.usage() == (1, 10)
+    assert store.usage() == (1, ONE)
 
 
 def test_a_fork_with_the_lock_free_keeps_the_entries() -> None:
-    store = MemoryStore(100)
+    store = MemoryStore(10 * ONE)
     store.save(entry(), 1.0)
     store.after_fork()
     assert store.load("a", 1.0) == entry()

@@ -122,13 +122,13 @@ def test_a_clock_that_goes_back_lets_no_entry_live_longer(kept: Kept) -> None:
 
 
 def test_save_replaces(kept: Kept) -> None:
-    kept.store.save(entry(size=10), 1.0)
+    kept.store.save(entry(body=10), 1.0)
     kept.settle()
-    kept.store.save(entry(size=30, stored_at=2.0), 2.0)
-    kept.store.save(entry(size=20, stored_at=2.5), 2.5)
-    assert kept.store.load("a", 3.0) == entry(size=20, stored_at=2.5)
+    kept.store.save(entry(body=30, stored_at=2.0), 2.0)
+    kept.store.save(entry(body=20, stored_at=2.5), 2.5)
+    assert kept.store.load("a", 3.0) == entry(body=20, stored_at=2.5)
     kept.settle()
-    assert kept.store.load("a", 3.0) == entry(size=20, stored_at=2.5)
+    assert kept.store.load("a", 3.0) == entry(body=20, stored_at=2.5)
 
 
 def test_delete_forgets_one(kept: Kept) -> None:
@@ -242,7 +242,7 @@ def test_many_threads_may_share_it(kept: Kept) -> None:
         for now in range(200):
             key = str(rng.randrange(20))
             if rng.random() < 0.5:
-                kept.store.save(entry(key, size=rng.randrange(1, 80), expires_at=now + rng.randrange(1, 50)), now)
+                kept.store.save(entry(key, expires_at=now + rng.randrange(1, 50)), now)
             else:
                 loaded = kept.store.load(key, now)
                 assert loaded is None or (loaded.key, loaded.body) == (key, entry(key).body)

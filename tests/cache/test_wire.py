@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from stores import entry
 
+from edgeclient import values
 from edgeclient.cache.stores import wire
 from edgeclient.values import Entry
 
@@ -28,6 +29,18 @@ GOLDEN_4 = (
     b"ec\x04\xbeg>\x07\x1ar\xa0\xa4\x00\x00\x00_"
     b'[true,[["request-id","r\\u00fc"]],10,0.0,100.0,"1","fra","FRA",0.0,"gpt-4o","","",[],"AAP6AQ=="]{"key":"a"}'
 )
+GOLDEN_5 = (
+    b"ec\x05\x0f3\r\xd2P\xb9\xaf8\x00\x00\x00V"
+    b'[true,[["request-id","r\\u00fc"]],10,0.0,100.0,"1","fra","FRA",0.0,"","","",[],"",true]{"key":"a"}'
+)
+
+
+def _written(kept: Entry) -> bytes:
+    """As one is written whose size is 10, as it is in the bytes above."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "BESIDE", 10 - len(kept.body) - len(kept.pace))
+        return wire.encode(kept)
+
 
 ENTRIES = st.builds(
     Entry,
@@ -35,7 +48,6 @@ ENTRIES = st.builds(
     body=st.binary(max_size=200),
     has_usage=st.booleans(),
     request_id=st.binary(max_size=40),
-    size=st.integers(0, 2**40),
     stored_at=st.floats(0, 2e9),
     expires_at=st.floats(0, 2e9),
     id=st.text(max_size=9),
@@ -47,6 +59,7 @@ ENTRIES = st.builds(
     named=st.text(max_size=9),
     tags=st.lists(st.text(max_size=9), max_size=3).map(tuple),
     pace=st.just(b"") | st.binary(max_size=40),
+    calls_tools=st.booleans(),
 )
 
 
@@ -72,9 +85,10 @@ def test_a_truncated_entry_is_damage(kept: Entry, end: int) -> None:
 
 
 @given(data=st.binary(max_size=300))
+@example(data=b"es")
 def test_no_bytes_raise_anything_else(data: bytes) -> None:
-    for said in (data, *(b"ec%c" % schema + data for schema in (1, 2, 3, 4))):
-        with pytest.raises((wire.Damaged, wire.Newer)):
+    for said in (data, *(b"ec%c" % schema + data for schema in (1, 2, 3, 4, 5))):
+        with pytest.raises((wire.Damaged, wire.Newer, wire.Unreadable)):
             wire.decode("a", said)
 
 
@@ -93,31 +107,37 @@ def test_a_well_sealed_head_that_says_nothing_is_damage(head: bytes) -> None:
 
 
 def test_a_newer_schema_is_told_from_damage() -> None:
-    with pytest.raises(wire.Newer, match="schema 5"):
-        wire.decode("a", b"ec\x05" + b"whatever it looks like then")
+    with pytest.raises(wire.Newer, match="schema 6"):
+        wire.decode("a", b"ec\x06" + b"whatever it looks like then")
 
 
 def test_schema_1_is_read_for_ever() -> None:
     """Bytes that lie on servers and disks already."""
     assert wire.decode("a", GOLDEN) == entry("a")
-    assert wire.encode(entry("a")) == GOLDEN
+    assert _written(entry("a")) == GOLDEN
 
 
 def test_schema_2_is_read_for_ever_and_written_only_for_what_is_kept_after_its_end() -> None:
-    assert wire.encode(entry("a", stale_s=60.0)) == GOLDEN_2
+    assert _written(entry("a", stale_s=60.0)) == GOLDEN_2
     assert wire.decode("a", GOLDEN_2) == entry("a", stale_s=60.0)
 
 
 def test_schema_3_is_read_for_ever() -> None:
     said = replace(entry("a"), model="gpt-4o", namespace="faq", named="q1", tags=("t", "u"))
-    assert wire.encode(said) == GOLDEN_3
+    assert _written(said) == GOLDEN_3
     assert wire.decode("a", GOLDEN_3) == said
 
 
 def test_schema_4_is_read_for_ever_and_written_only_for_a_stream_with_its_pace() -> None:
     said = replace(entry("a"), model="gpt-4o", pace=b"\x00\x03\xfa\x01")
-    assert wire.encode(said) == GOLDEN_4
+    assert _written(said) == GOLDEN_4
     assert wire.decode("a", GOLDEN_4) == said
+
+
+def test_schema_5_is_read_for_ever_and_written_only_for_an_answer_that_calls_tools() -> None:
+    said = replace(entry("a"), calls_tools=True)
+    assert _written(said) == GOLDEN_5
+    assert wire.decode("a", GOLDEN_5) == said
 
 
 def test_a_head_of_one_schema_is_damage_in_the_other() -> None:

@@ -7,7 +7,7 @@ tests/cache/test_fleet.py.
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -145,12 +145,15 @@ async def test_when_the_leader_leaves_the_other_asks_at_once(net: Net, fleet: Fl
 
 
 @pytest.fixture
-def collected() -> None:
-    """What earlier tests left is collected before an event loop runs: the SDK would close its clients in that loop."""
+def only_ours() -> Iterator[None]:
+    """A test that collects takes only what it made: of what earlier tests left the SDK would close clients in its loop."""
     gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
-@pytest.mark.usefixtures("collected")
+@pytest.mark.usefixtures("only_ours")
 async def test_when_the_leader_is_forgotten_the_other_asks_at_once(net: Net, fleet: Fleet, parts: Parts) -> None:
     """It never read its stream, and never closed it."""
     leader = await opened(fleet.one, **asked(net))

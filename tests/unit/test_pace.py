@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import zlib
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeclient import Cache, Edge
+from edgeclient.attempts import Trace
 from edgeclient.cache import pace, policy
 from edgeclient.cache.pace import IN_ALL_S, LONGEST_S, Paced, TimedTee
 from edgeclient.dialects import sse
+from edgeclient.keeping import tee_of
 from edgeclient.runtime.protocol import run_sync
-from edgeclient.values import Entry, Piece, Reply
+from edgeclient.runtime.virtual import Network, VirtualRuntime, World
+from edgeclient.values import BESIDE, Entry, Piece, Reply
 
 from .answers import call, dialect, storable
 
@@ -55,15 +61,17 @@ def pieces_of(said: list[str], sizes: list[int], gaps_s: list[float]) -> list[Pi
 def told(name: str, said: list[str], pieces: list[Piece], *, cut: int = 0) -> Entry:
     """The entry of a stream that came in these pieces, each in its time (and in chunks of `cut` bytes, if that is said)."""
     clock, asked = Clock(), call(name, BODY)
-    tee = TimedTee(lambda body, error: done.append(body), clock.now, closing=dialect(name).closing, limit=2**20)
     done: list[bytes | None] = []
+    times: list[tuple[int, float]] = []
+    closing = dialect(name).closing
+    tee = TimedTee(lambda body, error: done.append(body), clock.now, closing=closing, limit=2**20, times=times)
     for gap_s, part in dialect(name).steps(storable(name, said), BODY, pieces):
         clock.at += gap_s
         for start in range(0, len(part), cut or len(part)):
             tee.feed(part[start : start + (cut or len(part))])
     tee.end(complete=True)
     assert done[0] is not None
-    entry = policy.entry_of(asked, Reply(200, []), done[0], now=0.0, fresh_s=1.0, endpoint="", pop="", times=tee.times)
+    entry = policy.entry_of(asked, Reply(200, []), done[0], now=0.0, fresh_s=1.0, endpoint="", pop="", times=times)
     assert entry is not None
     return entry
 
@@ -136,7 +144,7 @@ def test_no_gap_is_longer_than_some_seconds_nor_all_of_them_together() -> None:
 @streamed
 def test_what_is_kept_is_small(name: str) -> None:
     entry = told(name, ["token " * 500], pieces_of(["token " * 500], [6], [0.02]))
-    assert len(entry.pace) <= 4 * 501 and entry.size == len(entry.body) + len(entry.pace) + policy._BESIDE
+    assert len(entry.pace) <= 4 * 501 and entry.size == len(entry.body) + len(entry.pace) + BESIDE
 
 
 @streamed
@@ -198,3 +206,19 @@ def test_plain_answers_and_those_of_one_event_have_no_pace_but_their_end() -> No
     body = json.dumps(storable("openai_chat", ["one"])).encode()
     entry = policy.entry_of(asked, Reply(200, []), body, now=0.0, fresh_s=1.0, endpoint="", pop="")
     assert entry is not None and entry.pace == b"" and policy.paced(entry, call("openai_chat", BODY), 1.0) == []
+
+
+def test_nothing_holds_a_tee_but_its_stream() -> None:
+    """Others wait for the end of a stream: one that is forgotten says so at once, not when the collector comes."""
+    edge = Edge(cache=Cache("exact", pace="recorded"), probe=False)
+    asked, rt = call("openai_chat", BODY), VirtualRuntime(World(), cast(Network, None))
+    gc.collect()
+    gc.disable()
+    try:
+        tee = tee_of(asked, edge.policies, rt, Reply(200, []), Trace())
+        assert type(tee) is TimedTee
+        del tee
+        assert not any(type(one) is TimedTee for one in gc.get_objects())
+    finally:
+        gc.enable()
+        edge.close()

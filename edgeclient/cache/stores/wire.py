@@ -2,11 +2,12 @@
 
 Schema 1:  b"ec", the schema as one byte, a digest of 8 bytes over the key and all that follows, the length of the head
 (4 bytes, the highest first), the head, the answer's body. The head is a JSON list: [has_usage, headers (one or none:
-["request-id", value]), size, stored_at, expires_at, id, endpoint, pop]. The key is in the digest and not in the bytes: under
-another key they are damaged.
+["request-id", value]), size (for older readers), stored_at, expires_at, id, endpoint, pop]. The key is in the digest and not
+in the bytes: under another key they are damaged.
 Schema 2:  the head has one more item, stale_s.
 Schema 3:  the head has four more items: model, namespace, named, tags.
 Schema 4:  the head has one more item, the pace of a stream in base64.
+Schema 5:  the head has one more item, true: the answer calls tools.
 The lowest is written that holds all of an entry. Of one that does not say its model nobody knows it.
 """
 
@@ -20,15 +21,16 @@ from typing import Any
 
 from ...values import Entry
 
-SCHEMA = 4  # the highest that is read
+SCHEMA = 5  # the highest that is read
 
 CLEAR, SEALED = b"ec", b"es"  # how an entry begins; `sealed` writes the other kind
 _DIGEST = 8
 _LACKING: dict[int, list[Any]] = {
-    1: [0.0, "", "", "", (), ""],
-    2: ["", "", "", (), ""],
-    3: [""],
-    4: [],
+    1: [0.0, "", "", "", (), "", False],
+    2: ["", "", "", (), "", False],
+    3: ["", False],
+    4: [False],
+    5: [],
 }  # what a head does not say
 _START = len(CLEAR) + 1 + _DIGEST
 _dumps = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
@@ -68,12 +70,15 @@ def encode(entry: Entry) -> bytes:
         entry.pop,
     ]
     schema = 1
-    if entry.model or entry.namespace or entry.named or entry.tags or entry.pace:
+    if entry.model or entry.namespace or entry.named or entry.tags or entry.pace or entry.calls_tools:
         schema = 3
         said += [entry.stale_s, entry.model, entry.namespace, entry.named, entry.tags]
-        if entry.pace:
+        if entry.pace or entry.calls_tools:
             schema = 4
             said.append(b64encode(entry.pace).decode())
+        if entry.calls_tools:
+            schema = 5
+            said.append(True)
     elif entry.stale_s:
         schema = 2
         said.append(entry.stale_s)
@@ -102,13 +107,12 @@ def decode(key: str, data: bytes) -> Entry:
 def _read(key: str, schema: int, rest: bytes) -> Entry:
     end = 4 + int.from_bytes(rest[:4], "big")
     said: list[Any] = [*json.loads(rest[4:end].decode()), *_LACKING[schema]]
-    *first, stale_s, model, namespace, named, tags, pace = said
-    has_usage, headers, size, stored_at, expires_at, id_, endpoint, pop = first
+    *first, stale_s, model, namespace, named, tags, pace, calls_tools = said
+    has_usage, headers, _, stored_at, expires_at, id_, endpoint, pop = first
     return Entry(
         key=key,
         body=rest[end:],
         has_usage=bool(has_usage),
-        size=int(size),
         stored_at=float(stored_at),
         expires_at=float(expires_at),
         id=id_,
@@ -121,6 +125,7 @@ def _read(key: str, schema: int, rest: bytes) -> Entry:
         named=named,
         tags=tuple(tags),
         pace=b64decode(pace, validate=True),
+        calls_tools=bool(calls_tools),
     )
 
 
