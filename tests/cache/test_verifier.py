@@ -113,6 +113,6 @@ def test_a_tree_with_more_leaves_than_there_are_bits_is_refused() -> None:
 def test_the_file_says_where_it_comes_from_and_how_good_it_is() -> None:
     assert DATA["date"]
     assert sum(DATA["sources"].values()) > 1000
-    for trained in DATA["forests"].values():
-        assert trained["figures"]["0.005"]["wrong"] <= 0.5
-        assert trained["figures"]["0.005"]["worst"] <= 1.2
+    for kind, worst in (("wordllama", 1.0), ("none", 1.3)):
+        figures = DATA["forests"][kind]["figures"]["0.005"]
+        assert figures["wrong"] <= 0.5 and figures["worst"] <= worst
