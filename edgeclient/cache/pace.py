@@ -39,9 +39,7 @@ class TimedTee(AwaitedTee):
     ) -> None:
         super().__init__(on_end, closing=closing, limit=limit, failing=failing)
         self._now, self._passed = now, 0
-        self._times = (
-            times  # its maker's, which reads them at the end: a tee that `on_end` knows would wait for the collector
-        )
+        self._times = times  # its maker's, to read at the end: a tee that `on_end` knows would wait for the collector
 
     def feed(self, chunk: bytes) -> None:
         if not self.ended and len(self._times) <= _MOST:

@@ -10,11 +10,8 @@ from ..values import Json, Piece, Step
 from . import sse
 from .pieces import cut_apart, fit
 
-_SAID = {
-    "type": "message",
-    "status": "completed",
-    "content": [{"type": "output_text", "text": "."}],
-}  # where calls stand
+# What stands in the place of calls, when the rest of an answer is looked at.
+_SAID = {"type": "message", "status": "completed", "content": [{"type": "output_text", "text": "."}]}
 
 
 class OpenAIResponses:
