@@ -30,7 +30,8 @@ edgeclient deploy workers my-pop         a project that makes a PoP of your own:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status. 0: done, 1: a call failed or a name is unknown, 2: cannot be done, 130: Ctrl-C."""
+    """Run one command; the exit status. 0: done, 1: a call failed or a name is unknown, 2: cannot be done, 130: Ctrl-C,
+    141: whoever read the output has left."""
     arguments = _parser().parse_args(argv)
     from ..lab import LabError
 
@@ -43,7 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "systems": _systems,
     }
     try:
-        return commands[arguments.command](arguments)
+        status = commands[arguments.command](arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # else the interpreter says it once more at its end
+        return 141
     except (EdgeError, LabError, _CannotError) as error:
         print(f"edgeclient: {error}", file=sys.stderr)
         return 2

@@ -96,3 +96,13 @@ def test_python_m_is_the_same_command() -> None:
     command = [sys.executable, "-m", "edgeclient.cli", "--help"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert "demo --live" in said.stdout
+
+
+def test_who_reads_only_the_beginning_is_told_nothing_more() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "edgeclient.cli", "systems"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None and running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(60) == 141
