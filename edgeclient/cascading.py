@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import attempts, planning
 from .attempts import Budget, Trace
+from .cache.policy import object_of
 from .dialects import texts
-from .dialects.usage import TOKENS
-from .noting import Used
 from .pops.selector import Selector
+from .reporting import used_of
 from .routing.cascade import good
 from .routing.knowledge import Knowledge
 from .runtime.protocol import Runtime
@@ -48,21 +47,13 @@ async def ask_first(
 def note_use(leg: Call, reply: Reply, models: Knowledge, trace: Trace) -> None:
     """Write down what a model of a cascade used, where its answer says so."""
     answer = _answer(reply)
-    if answer is None or leg.dialect is None:
-        return
-    tokens = TOKENS[leg.dialect.name](answer)
-    if tokens is not None:
-        trace.used.append(Used(leg.model, *tokens, cost=models.cost_of(leg.model, *tokens)))
+    used = used_of(leg, answer, models) if answer is not None else None
+    if used is not None:
+        trace.used.append(used)
 
 
 def _answer(reply: Reply) -> Json | None:
-    if reply.status != 200 or reply.body is None:
-        return None
-    try:
-        answer = json.loads(reply.body)
-    except (ValueError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None
+    return None if reply.status != 200 or reply.body is None else object_of(reply.body)
 
 
 def _is_good(leg: Call, said: Cascade, reply: Reply, telemetry: Telemetry) -> bool:

@@ -17,11 +17,7 @@ _OPENING = 1024  # bytes by which a conversation is told
 
 def classify(request: Request, edge: Policies) -> Call:
     """The call that a request makes. Never raises on odd requests: what is not understood goes on as it is."""
-    found, is_routed = dialect_of(request.method, request.path), True
-    if found is None and edge.store is not None:
-        found, is_routed = aside_of(request.method, request.path), False
-    if found is not None and request.sdk not in ("", found[0]):
-        found = None
+    found, is_routed = _spoken(request, edge)
     body = object_of(request.body) if found is not None or edge.settings.aliases else None
     body, asked_model = _aliased(body, request, edge) if edge.settings.aliases else (body, "")
     if found is None or body is None:
@@ -44,10 +40,7 @@ def classify(request: Request, edge: Policies) -> Call:
     parts: tuple[str, ...] = ()
     if edge.store is not None and family is not None and (said.store or said.lookup) and not reason:
         family = f"{dialect.name}/{route._value_}{family}"
-        if dialect.name == arrays.DIALECT:
-            key, parts = _keys(request, dialect, family, body, said, edge, live)
-        else:
-            key = _key(request, family, body, said, edge, len(request.body))
+        key, parts = _keys(request, dialect, family, body, said, edge, live)
     question = None
     if edge.semantic is not None and key and family is not None and said.lookup and not said.named:
         question = _question(request, family, dialect, body, said, edge, serving or edge.semantic.serving)
@@ -77,6 +70,14 @@ def classify(request: Request, edge: Policies) -> Call:
         question=question,
         reason=reason,
     )
+
+
+def _spoken(request: Request, edge: Policies) -> tuple[tuple[str, Dialect] | None, bool]:
+    """The SDK family and the dialect of a request, if it is one of ours; and whether endpoints may take it."""
+    found, is_routed = dialect_of(request.method, request.path), True
+    if found is None and edge.store is not None:
+        found, is_routed = aside_of(request.method, request.path), False
+    return (None if found is not None and request.sdk not in ("", found[0]) else found), is_routed
 
 
 def _is_own(request: Request, edge: Policies) -> bool:
@@ -109,6 +110,8 @@ def _keys(
 
     A part has the key that it has alone, so that all are spelled in one way (that of large bodies), whatever their size.
     """
+    if dialect.name != arrays.DIALECT:
+        return _key(request, family, body, said, edge, len(request.body)), ()
     several = arrays.inputs(dialect, body)
     if len(several) == 1:
         body = arrays.asking(body, several[0])

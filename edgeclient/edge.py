@@ -27,16 +27,12 @@ from .http.adoption import bind
 from .http.transport import AsyncTransport, SyncTransport
 from .http.watchdog import Watchdog
 from .policies import Policies
-from .pops.hedging import Hedging
 from .pops.ip_versions import IpVersions
-from .pops.memory import is_worthwhile
 from .pops.prober import Prober
-from .pops.remembering import Remembering
 from .pops.selector import Selector
 from .pops.track import EndpointStatus
 from .routing import presets
 from .settings import load, normal
-from .surroundings import in_function
 from .telemetry.events import Event, Hook, Telemetry
 from .values import UNSAID, Controls
 from .values import Endpoint as Resolved
@@ -124,11 +120,7 @@ class Edge:
         rng = random.Random()
         by_answer, telemetry = self.settings.rank == "answer", Telemetry(hooks)
         selector = Selector(endpoints_now, rng, probing=self.settings.probe, by_answer=by_answer)
-        shelf = owning.shelf_of(self.settings, said)
-        self._memory: Remembering | None = None
-        if is_worthwhile(self.settings.remember, endpoints_now, in_function=in_function()):
-            self._memory = Remembering(endpoints_now, selector, shelf, telemetry.mishap, recalled=self._recalled)
-        hedge = self.settings.hedge
+        self._memory = owning.memory_of(self.settings, said, endpoints_now, selector, telemetry, self._recalled)
         self.policies = Policies(
             settings=self.settings,
             endpoints=endpoints_now,
@@ -137,7 +129,7 @@ class Edge:
             store=owning.store_of(self.settings, said, telemetry),
             flights=Flights(),
             telemetry=telemetry,
-            hedging=Hedging(hedge.share, hedge.central_an_hour) if hedge is not None else None,
+            hedging=owning.hedging_of(self.settings),
             memory=self._memory,
         )
         owning.begin_semantic(self.policies, said, rng)

@@ -6,7 +6,7 @@ What not every edge has is imported by those that have it: files and servers, nu
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,15 @@ from .cache.stores import Store
 from .cache.stores.memory import MemoryStore
 from .errors import SettingsError
 from .policies import Policies
-from .pops.memory import Shelf
+from .pops.hedging import Hedging
+from .pops.memory import Shelf, is_worthwhile
 from .pops.memory_file import FileShelf
+from .pops.remembering import Remembering
+from .pops.selector import Selector
 from .settings import Settings, source_of
+from .surroundings import in_function
 from .telemetry.events import Telemetry
+from .values import Endpoint
 
 if TYPE_CHECKING:
     from .http.warming import Warmer
@@ -38,8 +43,25 @@ def store_of(settings: Settings, said: Said, telemetry: Telemetry) -> Store | No
         return open_store(cache, telemetry.mishap)
 
 
-def shelf_of(settings: Settings, said: Said) -> Shelf:
-    """Where round-trip times are kept."""
+def memory_of(
+    settings: Settings, said: Said, endpoints: Sequence[Endpoint], selector: Selector, telemetry: Telemetry,
+    recalled: Callable[[], None],
+) -> Remembering | None:  # fmt: skip
+    """What is remembered of paths between processes; None where nothing is."""
+    shelf = _shelf_of(settings, said)
+    if not is_worthwhile(settings.remember, endpoints, in_function=in_function()):
+        return None
+    return Remembering(endpoints, selector, shelf, telemetry.mishap, recalled=recalled)
+
+
+def hedging_of(settings: Settings) -> Hedging | None:
+    """When a call is sent to a second endpoint, too; None: never."""
+    said = settings.hedge
+    return None if said is None else Hedging(said.share, said.central_an_hour)
+
+
+def _shelf_of(settings: Settings, said: Said) -> Shelf:
+    """Where round-trip times are kept. A mistake in that is one even where nothing would be kept."""
     where = settings.remember
     if not isinstance(where, str):
         return FileShelf()

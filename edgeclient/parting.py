@@ -14,7 +14,7 @@ from .cache.policy import dumps
 from .dialects import arrays
 from .dialects.usage import unused
 from .policies import Policies
-from .recalling import given, not_cached, recall_parts
+from .recalling import hit, not_cached, recall_parts
 from .runtime.protocol import Runtime
 from .values import Call, Entry, Json, Reply
 
@@ -28,7 +28,7 @@ async def respond_in_parts(call: Call, edge: Policies, rt: Runtime, began: float
     if all(key in known for key in call.parts):
         entry = _as_one(call, known)
         if entry is not None:
-            return given(call, entry, edge, rt, began)
+            return hit(call, entry, edge, rt, began)
     if call.controls.only_if_cached:
         return not_cached(call, edge, rt, began)
     asked = _rest(call, known)

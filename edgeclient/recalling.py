@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from .attempts import Trace
 from .cache import policy
 from .cache.pace import Paced
-from .dialects.usage import TOKENS, unused
+from .dialects.usage import unused
 from .noting import Match, Notes, Used
 from .policies import Policies
-from .reporting import notes_of
+from .reporting import notes_of, used_of
 from .runtime.protocol import Runtime
 from .teaching import miss, notice
 from .telemetry.events import Event
@@ -43,7 +43,7 @@ async def recall(
             return None
         if call.question is not None and not entry.calls_tools:
             notice(call.question, entry, edge)
-        return _hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
+        return hit(call, entry, edge, rt, began, collapsed=collapsed, trace=trace)
     except Exception as error:
         edge.telemetry.mishap("cache load", error)
         return None
@@ -71,7 +71,7 @@ async def recall_led(call: Call, edge: Policies, rt: Runtime, began: float) -> R
     try:
         longest_s = edge.settings.stream_wait_s if call.live else edge.settings.flight_wait_s
         entry = await rt.claim(edge.store, call.key, usable, longest_s)
-        return _hit(call, entry, edge, rt, began, collapsed=True) if entry is not None else None
+        return hit(call, entry, edge, rt, began, collapsed=True) if entry is not None else None
     except Exception as error:
         edge.telemetry.mishap("cache lease", error)
         return None
@@ -102,7 +102,7 @@ async def recall_alike(call: Call, edge: Policies, rt: Runtime, began: float) ->
             return None, lookup
         semantic.served(lookup, call.key)
         edge.telemetry.count("semantic hits")
-        return _hit(call, entry, edge, rt, began, match=lookup.match(semantic.budget)), lookup
+        return hit(call, entry, edge, rt, began, match=lookup.match(semantic.budget)), lookup
     except Exception as error:
         edge.telemetry.mishap("semantic cache", error)
         return None, lookup
@@ -121,12 +121,7 @@ async def recall_parts(call: Call, edge: Policies, rt: Runtime) -> dict[str, Ent
         return {}
 
 
-def given(call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float) -> Reply:
-    """The answer of an entry that is known to fit."""
-    return _hit(call, entry, edge, rt, began, collapsed=False)
-
-
-def _hit(
+def hit(
     call: Call, entry: Entry, edge: Policies, rt: Runtime, began: float, *, collapsed: bool = False,
     trace: Trace | None = None, match: Match | None = None,
 ) -> Reply:  # fmt: skip
@@ -177,11 +172,8 @@ def _accounted(call: Call, entry: Entry, edge: Policies) -> tuple[Json | None, J
     answer = json.loads(entry.body)
     if "usage" not in answer:
         return None, None, None
-    read = TOKENS.get(call.dialect.name)
-    tokens, avoided = read(answer) if read is not None else None, None
-    if tokens is not None:
-        avoided = Used(call.model, *tokens, cost=edge.models.cost_of(call.model, *tokens))
-    return (unused(answer), answer.get("usage"), avoided) if as_zero else (None, None, avoided)
+    avoided = used_of(call, answer, edge.models)
+    return (unused(answer), answer["usage"], avoided) if as_zero else (None, None, avoided)
 
 
 def not_cached(call: Call, edge: Policies, rt: Runtime, began: float) -> Reply:

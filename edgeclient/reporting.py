@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from .attempts import Trace
-from .noting import Notes
+from .dialects.usage import TOKENS
+from .noting import Notes, Used
 from .policies import Policies
 from .routing import caching
+from .routing.knowledge import Knowledge
 from .runtime.protocol import Runtime
 from .telemetry.events import Event
-from .values import UNSAID, Call, Reply
+from .values import UNSAID, Call, Json, Reply
+
+
+def used_of(call: Call, answer: Json, models: Knowledge) -> Used | None:
+    """The tokens that an answer says it took, and their cost where prices are known; None where it does not say."""
+    read = TOKENS.get(call.dialect.name) if call.dialect is not None else None
+    tokens = read(answer) if read is not None else None
+    return None if tokens is None else Used(call.model, *tokens, cost=models.cost_of(call.model, *tokens))
 
 
 def notes_of(

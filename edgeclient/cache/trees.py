@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-_FIELD = 16  # bits for a tree
+_FIELD = np.iinfo(np.uint16).bits  # for a tree: as in `verifier`, which refuses trees with more leaves
 
 
 class Arrays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from functools import cache
 from typing import Any
@@ -43,15 +44,16 @@ def _kind(family: Any, is_async: bool) -> Any:
     return _async_kind(family) if is_async else _sync_kind(family)
 
 
-class _Unwrapped:
+class _Unwrapped(ABC):
     """What both colours share."""
 
     def __init__(self, stream: Any, wrapping: Unwrapping, broken: Callable[[ValueError], BaseException]) -> None:
         self._stream, self._wrapping, self._broken = stream, wrapping, broken
         self._parts = self._unwrap()  # a second iteration goes on where the first one stopped
 
+    @abstractmethod
     def _unwrap(self) -> Any:
-        raise NotImplementedError
+        """The parts of the body, one after the other."""
 
     def _feed(self, part: bytes) -> bytes:
         try:

@@ -6,17 +6,17 @@ HTTP client. `warming` sends it, between calls. Nothing of what the caller asked
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..dialects import usage
+from ..cache.policy import object_of
 from ..judging import judge
 from ..noting import Attempt, Notes, Used
 from ..policies import Policies
 from ..pops.keeping import Keeping, Pair
+from ..reporting import used_of
 from ..telemetry.events import Event
 from ..values import UNSAID, Call, Endpoint, Failure
 from . import families, requests, responses
@@ -108,14 +108,10 @@ class Waker:
             edge.telemetry.mishap("keeping a model warm", said)
         edge.telemetry.emit(self._event(sample, reply, failure, used, now - began))
 
-    def _used(self, call: Call, body: bytes | None) -> Used | None:
-        try:
-            answer = json.loads(body or b"")
-        except ValueError:
-            answer = {}
-        read = usage.TOKENS.get(call.dialect.name) if call.dialect is not None else None
-        tokens = (read(answer) if read is not None and isinstance(answer, dict) else None) or _GUESSED
-        return Used(call.model, *tokens, cost=self._policies.models.cost_of(call.model, *tokens))
+    def _used(self, call: Call, body: bytes | None) -> Used:
+        models = self._policies.models
+        used = used_of(call, object_of(body or b"") or {}, models)
+        return used or Used(call.model, *_GUESSED, cost=models.cost_of(call.model, *_GUESSED))
 
     def _event(self, sample: Sample, reply: Any, failure: Failure | None, used: Used | None, took_s: float) -> Event:
         status = reply.status if reply is not None else 0

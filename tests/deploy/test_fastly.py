@@ -55,19 +55,6 @@ def test_a_missing_key_is_said_and_no_time_keeps_nothing(lab: Lab, tmp_path: Pat
     assert said == ["edge-pop; fwd=bypass"] * 2
 
 
-@pytest.mark.parametrize("end", [b"", b'event: error\ndata: {"type":"error"}\n\ndata: [DONE]\n\n'])
-def test_a_stream_that_the_provider_gave_up_is_not_kept(tmp_path: Path, end: bytes) -> None:
-    events = b'data: {"choices":[]}\n\n' + end
-    with rigs.speaking(events) as (url, heard), rigs.run("fastly", tmp_path, url) as running:
-        body = json.dumps({**ask("x"), "stream": True}).encode()
-        headers = {"authorization": f"Bearer {TOKENS['web']}", "content-type": "application/json"}
-        for _ in range(2):
-            request = urllib.request.Request(f"{running.url}/v1/chat/completions", body, headers)
-            with urllib.request.urlopen(request, timeout=10) as response:
-                assert response.read() == events
-        assert len(heard) == 2
-
-
 def test_what_is_read_is_what_is_set_up() -> None:
     """The names in the code are those in fastly.toml and in the README."""
     deploy.write("fastly", Path("pop"))

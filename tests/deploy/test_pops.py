@@ -436,3 +436,18 @@ def test_a_thousand_calls_without_an_error(pop: Pop) -> None:
         answers = list(threads.map(lambda q: chat(client, q), questions))
     assert len(answers) == 1000 and all(answer.parse().choices[0].message.content for answer in answers)
     assert sum("hit" in answer.headers["cache-status"] for answer in answers) == (500 if pop.caches else 0)
+
+
+@pytest.mark.parametrize("name", ["workers", "fastly"])
+@pytest.mark.parametrize("end", [b"", b'event: error\ndata: {"type":"error"}\n\ndata: [DONE]\n\n'])
+def test_a_stream_that_the_provider_gave_up_is_not_kept(name: str, tmp_path: Path, end: bytes) -> None:
+    """It ends as HTTP wants it, but not as the API does. Those that keep streams look inside."""
+    events = b'data: {"choices":[]}\n\n' + end
+    with rigs.speaking(events) as (url, heard), rigs.run(name, tmp_path, url) as running:
+        body = json.dumps({**ask("x"), "stream": True}).encode()
+        headers = {"authorization": f"Bearer {TOKENS['web']}", "content-type": "application/json"}
+        for _ in range(2):
+            request = urllib.request.Request(f"{running.url}/v1/chat/completions", body, headers)
+            with urllib.request.urlopen(request, timeout=10) as response:
+                assert response.read() == events
+        assert len(heard) == 2

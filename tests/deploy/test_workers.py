@@ -70,20 +70,6 @@ def test_another_epoch_forgets_and_no_time_keeps_nothing(lab: Lab, tmp_path: Pat
     assert [answer.headers["cache-status"] for answer in answers] == ["edge-pop; fwd=bypass"] * 2
 
 
-@pytest.mark.parametrize("end", [b"", b'event: error\ndata: {"type":"error"}\n\ndata: [DONE]\n\n'])
-def test_a_stream_that_the_provider_gave_up_is_not_kept(tmp_path: Path, pop: Pop, end: bytes) -> None:
-    """It ends as HTTP wants it, but not as the API does."""
-    events = b'data: {"choices":[]}\n\n' + end
-    with rigs.speaking(events) as (url, heard), rigs.workers(tmp_path, url) as running:
-        body = json.dumps({**ask("x"), "stream": True}).encode()
-        headers = {"authorization": f"Bearer {TOKENS['web']}", "content-type": "application/json"}
-        for _ in range(2):
-            request = urllib.request.Request(f"{running.url}/v1/chat/completions", body, headers)
-            with urllib.request.urlopen(request, timeout=10) as response:
-                assert response.read() == events
-        assert len(heard) == 2
-
-
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 def test_an_answer_that_came_compressed_can_be_read(tmp_path: Path, pop: Pop, kind: str) -> None:
     """Though it was not asked for."""

@@ -20,6 +20,13 @@ from .cases import CASES, SECRET, Case, own
 ORIGIN = "https://api.example.com/v1"  # nobody is there
 
 
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of AWS, in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+
 @dataclass
 class Running:
     """One system, emulated."""

@@ -19,12 +19,6 @@ pytestmark = pytest.mark.anyio
 SAGEMAKER = "sagemaker:eu-central-1/llama?model=llama-3.1-8b-instruct"
 
 
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-
-
 async def test_sagemaker_takes_the_key_that_was_signed(credentials: None, colour: str) -> None:
     with Serving(SageMaker("no key of anybody")) as serving:
         edge = edgeclient.Edge(endpoints=[f"{SAGEMAKER}&host={serving.url}"], origin="never", probe=False)

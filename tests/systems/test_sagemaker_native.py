@@ -33,12 +33,6 @@ NATIVE = "sagemaker:eu-central-1/llama?path=native"
 
 
 @pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-
-
-@pytest.fixture
 def serving(credentials: None) -> Iterator[Serving]:
     with Serving(SageMakerNative("secret")) as running:
         yield running

@@ -139,23 +139,34 @@ def _open(path: str, busy_s: float) -> sqlite3.Connection:
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
-    try:
+    with _closed_unless_well(db):
         _prepare(db)
         db.execute(f"PRAGMA busy_timeout = {busy_s * 1e3:.0f}")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA journal_size_limit = 4194304")
-    except BaseException:
+    return db
+
+
+@contextlib.contextmanager
+def _closed_unless_well(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:  # a cancelled caller too leaves no open file
         db.close()
         raise
-    return db
+
+
+def _version(db: sqlite3.Connection) -> int:
+    """The schema of the file. Raises StoreError for one that this version does not know."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA:
+        raise StoreError(f"a newer version of edgeclient made it (schema {version}); this one reads {SCHEMA}")
+    return version
 
 
 def _prepare(db: sqlite3.Connection) -> None:
     """Make the tables where they are missing."""
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if version > SCHEMA:
-        raise StoreError(f"a newer version of edgeclient made it (schema {version}); this one reads {SCHEMA}")
-    if version == SCHEMA and db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+    if _version(db) == SCHEMA and db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
         return
     db.execute(f"PRAGMA busy_timeout = {WRITE_S * 1e3:.0f}")  # once in the life of a file
     db.execute(f"PRAGMA page_size = {PAGE}")
@@ -172,19 +183,14 @@ def read_only(path: str) -> sqlite3.Connection:
     if not ours(path):
         raise StoreError(f"{path} is not one that edgeclient made")
     db = sqlite3.connect(f"file:{pathname2url(path)}?mode=ro", uri=True, timeout=WRITE_S)
-    try:
+    with _closed_unless_well(db):
         _whole(db)
-    except BaseException:
-        db.close()
-        raise
     return db
 
 
 def _whole(db: sqlite3.Connection) -> None:
     """Raises sqlite3.DatabaseError when the file itself is damaged, and StoreError for tables of a newer version."""
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if version > SCHEMA:
-        raise StoreError(f"a newer version of edgeclient made it (schema {version}); this one reads {SCHEMA}")
+    _version(db)
     said = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if said != "ok":
         raise sqlite3.DatabaseError(said)
